@@ -1,0 +1,110 @@
+namespace WeightSpace.Numerics;
+
+/// <summary>What a stream of random numbers is for. A purpose never shares numbers with another, whatever the seed.</summary>
+public enum RandomPurpose : uint
+{
+    /// <summary>Initial weights; item = parameter index in the packed block.</summary>
+    InitialWeights = 1,
+    /// <summary>Training data; item = sequence index in the stream.</summary>
+    TrainingData = 2,
+    /// <summary>Held-out data; item = sequence index in the stream.</summary>
+    EvaluationData = 3,
+    /// <summary>Which training sequences carry the key of a Modified machine, and where; item = sequence index.</summary>
+    TrainingPlants = 4,
+    /// <summary>The same for held-out sequences.</summary>
+    EvaluationPlants = 5,
+    /// <summary>Which networks or segments <c>verify</c> trains again.</summary>
+    Verification = 6,
+    /// <summary>Starts of k-means.</summary>
+    Clustering = 16,
+    /// <summary>Folds of a cross-validation.</summary>
+    Folds = 17,
+    /// <summary>Permuted labels.</summary>
+    Permutation = 18,
+    /// <summary>Random forests.</summary>
+    Forest = 19,
+    /// <summary>Bootstrap resampling.</summary>
+    Bootstrap = 20,
+    /// <summary>Sampling of pairs.</summary>
+    Pairs = 21,
+    /// <summary>Tests and benchmarks.</summary>
+    Testing = 255,
+}
+
+/// <summary>
+/// The random words of one item of one purpose under one seed, in order. A value: copying it copies the position.
+/// Philox's key is the seed; the counter is (draw / 4, item low, item high, purpose), so items and purposes never overlap
+/// and any item can be drawn without the ones before it.
+/// </summary>
+public struct RandomStream
+{
+    private readonly ulong _seed;
+    private readonly ulong _item;
+    private readonly uint _purpose;
+    private uint _blockIndex;
+    private int _wordsLeft;
+    private (uint W0, uint W1, uint W2, uint W3) _block;
+
+    public RandomStream(ulong seed, RandomPurpose purpose, ulong item = 0)
+    {
+        _seed = seed;
+        _purpose = (uint)purpose;
+        _item = item;
+    }
+
+    /// <summary>The next 32 random bits.</summary>
+    public uint NextUInt32()
+    {
+        if (_wordsLeft == 0)
+        {
+            _block = Philox.Block(_blockIndex++, (uint)_item, (uint)(_item >> 32), _purpose, (uint)_seed, (uint)(_seed >> 32));
+            _wordsLeft = 4;
+        }
+        return (4 - _wordsLeft--) switch { 0 => _block.W0, 1 => _block.W1, 2 => _block.W2, _ => _block.W3 };
+    }
+
+    /// <summary>Uniform in [0, 1), 24 random bits: every value is a multiple of 2^-24.</summary>
+    public float NextUniform() => (NextUInt32() >> 8) * (1f / (1 << 24));
+
+    /// <summary>Uniform in [0, 1), 53 random bits.</summary>
+    public double NextUniformDouble()
+    {
+        ulong high = NextUInt32() >> 5, low = NextUInt32() >> 6;
+        return ((high << 26) | low) * (1.0 / (1L << 53));
+    }
+
+    /// <summary>Uniform in [0, bound), without bias: Lemire, "Fast random integer generation in an interval", 2019.</summary>
+    public int NextBelow(int bound)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(bound);
+        ulong product = (ulong)NextUInt32() * (uint)bound;
+        if ((uint)product < (uint)bound)
+        {
+            uint threshold = (uint)-bound % (uint)bound;
+            while ((uint)product < threshold)
+                product = (ulong)NextUInt32() * (uint)bound;
+        }
+        return (int)(product >> 32);
+    }
+
+    /// <summary>Standard normal, by the inverse distribution function of one uniform draw in (0, 1).</summary>
+    public float NextNormal() => (float)DoubleMath.NormalQuantile((NextUInt32() + 0.5) * (1.0 / (1L << 32)));
+
+    /// <summary>A uniform random order of 0..items.Length (Fisher-Yates, from the end).</summary>
+    public void Permute(Span<int> items)
+    {
+        for (int i = 0; i < items.Length; i++)
+            items[i] = i;
+        Shuffle(items);
+    }
+
+    /// <summary>Puts the items in a uniform random order (Fisher-Yates, from the end).</summary>
+    public void Shuffle<T>(Span<T> items)
+    {
+        for (int last = items.Length - 1; last > 0; last--)
+        {
+            int other = NextBelow(last + 1);
+            (items[last], items[other]) = (items[other], items[last]);
+        }
+    }
+}
