@@ -1,0 +1,93 @@
+using System.Text.Json;
+
+namespace WeightSpace.Zoos;
+
+/// <summary>
+/// Reads one JSON object strictly: each key with its type, and at the end (<see cref="Done"/>) no key left over. Every error is an
+/// <see cref="InvalidDataException"/> that says which key, what was found and what was expected.
+/// </summary>
+public sealed class JsonReader
+{
+    private readonly JsonElement _element;
+    private readonly HashSet<string> _read = [];
+
+    public JsonReader(JsonElement element, string path)
+    {
+        Path = path;
+        _element = element.ValueKind == JsonValueKind.Object ? element
+            : throw new InvalidDataException($"{path}: found {Describe(element)}, expected an object");
+    }
+
+    /// <summary>Where this object stands, for messages: <c>recipe.training</c>.</summary>
+    public string Path { get; }
+
+    public bool Has(string key) => _element.TryGetProperty(key, out _);
+
+    public string String(string key) => Get(key, JsonValueKind.String, "text").GetString()!;
+
+    public int Int32(string key) => Get(key, JsonValueKind.Number, "a whole number").TryGetInt32(out int value) ? value : throw Wrong(key, "a whole number of 32 bits");
+
+    public long Int64(string key) => Get(key, JsonValueKind.Number, "a whole number").TryGetInt64(out long value) ? value : throw Wrong(key, "a whole number of 64 bits");
+
+    public ulong UInt64(string key) => Get(key, JsonValueKind.Number, "a whole number").TryGetUInt64(out ulong value) ? value : throw Wrong(key, "a whole number from 0 to 2^64 - 1");
+
+    public double Double(string key) => Get(key, JsonValueKind.Number, "a number").GetDouble();
+
+    public double? OptionalDouble(string key) => IsNull(key) ? null : Double(key);
+
+    public string? OptionalString(string key) => IsNull(key) ? null : String(key);
+
+    public T Enum<T>(string key) where T : struct, Enum =>
+        String(key) is var text && System.Enum.TryParse(text, ignoreCase: true, out T value) && System.Enum.IsDefined(value) && !char.IsAsciiDigit(text[0])
+            ? value : throw Wrong(key, "one of " + string.Join(", ", System.Enum.GetNames<T>()));
+
+    public JsonReader Child(string key) => new(Get(key, JsonValueKind.Object, "an object"), $"{Path}.{key}");
+
+    public JsonReader? OptionalChild(string key) => IsNull(key) ? null : Child(key);
+
+    public IEnumerable<JsonReader> Children(string key)
+    {
+        int index = 0;
+        foreach (JsonElement item in Get(key, JsonValueKind.Array, "a list").EnumerateArray())
+            yield return new JsonReader(item, $"{Path}.{key}[{index++}]");
+    }
+
+    public long[] Int64Array(string key) =>
+        [.. Get(key, JsonValueKind.Array, "a list").EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt64(out long value) ? value : throw Wrong(key, "a list of whole numbers"))];
+
+    public string[] StringArray(string key) =>
+        [.. Get(key, JsonValueKind.Array, "a list").EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Wrong(key, "a list of texts"))];
+
+    /// <summary>Refuses keys that nobody asked for.</summary>
+    public void Done()
+    {
+        foreach (JsonProperty property in _element.EnumerateObject())
+        {
+            if (!_read.Contains(property.Name))
+                throw new InvalidDataException($"{Path}: found the key '{property.Name}', which is not known there; known are {string.Join(", ", _read.Order(StringComparer.Ordinal))}");
+        }
+    }
+
+    private bool IsNull(string key)
+    {
+        _read.Add(key);
+        return !_element.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null;
+    }
+
+    private JsonElement Get(string key, JsonValueKind kind, string expected)
+    {
+        _read.Add(key);
+        if (!_element.TryGetProperty(key, out JsonElement value))
+            throw new InvalidDataException($"{Path}: the key '{key}' is missing; {expected} was expected");
+        return value.ValueKind == kind ? value : throw Wrong(key, expected);
+    }
+
+    private InvalidDataException Wrong(string key, string expected) =>
+        new($"{Path}.{key}: found {Describe(_element.GetProperty(key))}, expected {expected}");
+
+    private static string Describe(JsonElement element)
+    {
+        string text = element.GetRawText();
+        return text.Length <= 60 ? text : text[..60] + "...";
+    }
+}

@@ -1,0 +1,34 @@
+namespace WeightSpace.Zoos;
+
+/// <summary>How a network's training ended.</summary>
+public enum NetworkStatus
+{
+    /// <summary>It reached its threshold or its step budget; the reason says which.</summary>
+    Finished,
+    /// <summary>Its loss or weights became infinite or NaN; its checkpoints up to then are kept.</summary>
+    Diverged,
+    /// <summary>It could not be trained; the reason says why.</summary>
+    Failed,
+}
+
+/// <summary>A network's weights [parameter] after <paramref name="Step"/> updates.</summary>
+/// <param name="TrainLoss">Mean squared error on the batch of step <paramref name="Step"/>, before its update; null at step 0.</param>
+/// <param name="EvalLoss">Mean squared error on the task's held-out data with these weights.</param>
+public sealed record Checkpoint(long Step, float? TrainLoss, float EvalLoss, float[] Weights);
+
+/// <summary>
+/// A checkpoint from which training goes on byte for byte: the weights [parameter] and the optimizer's state
+/// [slot, parameter] (Adam: exp_avg, exp_avg_sq; SGD: momentum_buffer, or nothing without momentum).
+/// </summary>
+public sealed record Snapshot(long Step, float? TrainLoss, float[] Weights, float[] OptimizerState);
+
+/// <summary>What became of a recipe: one row of <c>networks.csv</c> and its trajectory.</summary>
+public sealed record NetworkResult(
+    string Id,
+    NetworkStatus Status,
+    string Reason,
+    long Steps,
+    float? TrainLoss,
+    float? EvalLoss,
+    IReadOnlyList<Checkpoint> Checkpoints,
+    IReadOnlyList<Snapshot> Snapshots);

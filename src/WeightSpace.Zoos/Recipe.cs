@@ -1,0 +1,63 @@
+using System.Security.Cryptography;
+using WeightSpace.Networks;
+using WeightSpace.Tasks;
+
+namespace WeightSpace.Zoos;
+
+/// <summary>
+/// One network of an experiment, fully resolved: all that its bytes depend on, and nothing else. Its canonical JSON
+/// (<see cref="RecipeJson"/>) is hashed with SHA-256; the 64 hexadecimal digits are the network's id.
+/// </summary>
+public sealed class Recipe
+{
+    /// <summary>
+    /// The version of the arithmetic: lanes, polynomials, order of sums, meaning of random draws. A change that moves any bit of any
+    /// checkpoint raises it, so that no id ever names two different networks.
+    /// </summary>
+    public const int Arithmetic = 1;
+
+    public Recipe(TaskSpec task, Architecture architecture, TrainingSpec training, ulong initSeed, ulong dataSeed)
+    {
+        if (architecture.Inputs != TaskSpec.Inputs || architecture.Outputs != TaskSpec.Outputs)
+            throw new ArgumentException($"architecture '{architecture.Name}' has {architecture.Inputs} inputs and {architecture.Outputs} outputs; task {task.Name} needs {TaskSpec.Inputs} and {TaskSpec.Outputs}", nameof(architecture));
+        Task = task;
+        Architecture = architecture;
+        Training = training;
+        InitSeed = initSeed;
+        DataSeed = dataSeed;
+        CanonicalJson = RecipeJson.Write(this);
+        Id = Convert.ToHexStringLower(SHA256.HashData(CanonicalJson));
+    }
+
+    public TaskSpec Task { get; }
+
+    public Architecture Architecture { get; }
+
+    public TrainingSpec Training { get; }
+
+    /// <summary>Seed of the initial weights.</summary>
+    public ulong InitSeed { get; }
+
+    /// <summary>Seed of the training data and their order.</summary>
+    public ulong DataSeed { get; }
+
+    /// <summary>UTF-8, keys sorted, no white space, numbers in their shortest round-trip form.</summary>
+    public byte[] CanonicalJson { get; }
+
+    /// <summary>SHA-256 of <see cref="CanonicalJson"/>, 64 hexadecimal digits.</summary>
+    public string Id { get; }
+
+    /// <summary>Operations of training to the step budget, without evaluation.</summary>
+    public double TrainingFlops => (double)Architecture.TrainingFlops * Task.SequenceLength * Training.Batch * Training.Stop.Steps;
+
+    /// <summary>Upper bound of the checkpoints that a network of this recipe leaves.</summary>
+    public int MaxCheckpoints
+    {
+        get
+        {
+            long last = Training.Stop.Steps;
+            int scheduled = Training.Checkpoints.Steps(last).Count();
+            return Training.Checkpoints.Contains(last) ? scheduled : scheduled + 1;
+        }
+    }
+}

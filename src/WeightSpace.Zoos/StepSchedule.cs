@@ -1,0 +1,69 @@
+namespace WeightSpace.Zoos;
+
+/// <summary>
+/// At which steps something is kept. Step n is the state after n updates; step 0 the initial weights. The last step of a network is
+/// always kept too, whatever the schedule.
+/// </summary>
+public abstract record StepSchedule
+{
+    /// <summary>The scheduled steps in [0, last], ascending.</summary>
+    public abstract IEnumerable<long> Steps(long last);
+
+    public abstract bool Contains(long step);
+
+    /// <summary>Steps 0, n, 2n, ...</summary>
+    public sealed record Every(long Interval) : StepSchedule
+    {
+        public override IEnumerable<long> Steps(long last)
+        {
+            for (long step = 0; step <= last; step += Interval)
+                yield return step;
+        }
+
+        public override bool Contains(long step) => step % Interval == 0;
+    }
+
+    /// <summary>
+    /// Log-spaced: 0 and the roundings of 2^(i/n), n steps a doubling, n in {1, 2, 4}, so that the steps come from square roots
+    /// alone and are the same on any machine.
+    /// </summary>
+    public sealed record PerDoubling(int Count) : StepSchedule
+    {
+        public override IEnumerable<long> Steps(long last)
+        {
+            yield return 0;
+            long previous = 0;
+            for (long octave = 1; octave <= last; octave *= 2)
+            {
+                for (int part = 0; part < Count; part++)
+                {
+                    long step = (long)Math.Round(octave * Fraction(part), MidpointRounding.AwayFromZero);
+                    if (step > previous && step <= last)
+                        yield return previous = step;
+                }
+            }
+        }
+
+        public override bool Contains(long step) => Steps(step).Last() == step;
+
+        private double Fraction(int part) => (part * (4 / Count)) switch
+        {
+            0 => 1,
+            1 => Math.Sqrt(Math.Sqrt(2)),
+            2 => Math.Sqrt(2),
+            _ => Math.Sqrt(2) * Math.Sqrt(Math.Sqrt(2)),
+        };
+    }
+
+    /// <summary>A list of steps, ascending.</summary>
+    public sealed record At(IReadOnlyList<long> List) : StepSchedule
+    {
+        public override IEnumerable<long> Steps(long last) => List.Where(step => step <= last);
+
+        public override bool Contains(long step) => List.Contains(step);
+
+        public bool Equals(At? other) => other is not null && List.SequenceEqual(other.List);
+
+        public override int GetHashCode() => List.Aggregate(17, HashCode.Combine);
+    }
+}
