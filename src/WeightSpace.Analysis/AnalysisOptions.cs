@@ -32,6 +32,9 @@ public sealed record AnalysisOptions
     /// </summary>
     public int MaxNetworks { get; init; } = 2000;
 
+    /// <summary>Steps at which twins are measured, at least 2. Default 64: more than a log-spaced schedule has.</summary>
+    public int MaxDivergenceSteps { get; init; } = 64;
+
     internal IClassifier[] Classifiers => [new LinearClassifier(), new RandomForest(Trees, Seed)];
 }
 

@@ -2,7 +2,6 @@ using System.Globalization;
 using WeightSpace.Networks;
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;
-using WeightSpace.Zoos;
 
 namespace WeightSpace.Analysis;
 

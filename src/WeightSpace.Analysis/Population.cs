@@ -40,8 +40,8 @@ public readonly record struct CheckpointPlace(int Network, int Checkpoint);
 public delegate void WeightReader(IReadOnlyList<CheckpointPlace> places, Span<float> weights);
 
 /// <summary>
-/// What an analysis reads: networks with their facts in memory, and their weights on request. A zoo on disk is one
-/// (<see cref="ZooPopulation"/>), networks made up by a test are another.
+/// What an analysis reads: networks with their facts in memory, and their weights on request. A zoo on disk is one, networks made up by a
+/// test are another.
 /// </summary>
 /// <param name="Title">What the population is called.</param>
 /// <param name="Provenance">What is known of how it was made, as name and value, in the order to show.</param>
