@@ -11,7 +11,7 @@ public sealed record AnalysisOptions
     /// <summary>Folds of a cross-validation, at least 2. Default 5. With fewer initial seeds than that, as many folds as seeds.</summary>
     public int Folds { get; init; } = 5;
 
-    /// <summary>Permutations of the labels behind a classifier's baseline; 0 for none. Default 20, so the least p-value is 1/21.</summary>
+    /// <summary>Permutations of the labels behind the best score of each question; 0 for none. Default 20, so the least p-value is 1/21.</summary>
     public int Permutations { get; init; } = 20;
 
     /// <summary>Trees of a random forest. Default 100: what 300 would add is far below the interval's width.</summary>

@@ -109,7 +109,7 @@ public sealed record DendrogramMerge(int First, int Second, double Height, int S
 /// <param name="Features">The view's name, or the plain number's.</param>
 /// <param name="Accuracy">Null when there is too little to test on; the note says what.</param>
 /// <param name="Chance">Accuracy of always naming the largest group.</param>
-/// <param name="Permuted">The same procedure on permuted labels; null where it was not run.</param>
+/// <param name="Permuted">The same procedure on permuted labels; run for the score that a conclusion is drawn from, null elsewhere.</param>
 /// <param name="Confusion">[true group][named group] counts; null without an accuracy.</param>
 public sealed record ClassificationScore(
     string Labeling,

@@ -18,7 +18,11 @@ internal sealed record Labeling(string Name, string Title, string[] Values, int[
 }
 
 /// <summary>A moment of training: a matched step, or each member's last checkpoint.</summary>
-internal sealed record Moment(string Name, string Title, long? Step);
+internal sealed record Moment(string Name, string Title, long? Step)
+{
+    /// <summary>The name of the moment of each member's last checkpoint.</summary>
+    public const string End = "end";
+}
 
 /// <summary>
 /// The networks of one architecture that the analysis takes, in the population's order, with what is the same for every view and moment:
@@ -200,7 +204,7 @@ internal sealed class Cohort
         if (MatchedSteps.Count > 0 && Networks.All(network => network.Checkpoints[^1].Step == MatchedSteps[^1]))
             Notes.Add($"All analysed networks ended at step {MatchedSteps[^1]:N0}: the end of training and the last matched step are one moment, computed once.");
         else
-            moments.Add(new Moment("end", "the end of training", null));
+            moments.Add(new Moment(Moment.End, "the end of training", null));
         if (MatchedSteps.Count == 0)
             Notes.Add("No step is common to all analysed networks, so they are compared at their last checkpoints only, where they have trained for different numbers of steps.");
         return moments;

@@ -19,13 +19,19 @@ internal static class Conclusions
 
     private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
 
+    /// <summary>The index of the moment that conclusions are about: the last matched step, else the end.</summary>
+    public static int MomentOf(IReadOnlyList<Moment> moments) => moments.Count > 1 && moments[^1].Name == Moment.End ? moments.Count - 2 : moments.Count - 1;
+
+    /// <summary>Whether a conclusion is drawn about a labeling: the variant, and the first of the others.</summary>
+    public static bool IsAskedAbout(string labeling, IEnumerable<string> labelings) => labeling == "variant" || labeling == Main(labelings);
+
     public static IReadOnlyList<Conclusion> Draw(
         IReadOnlyList<LabelingSummary> labelings, IReadOnlyList<ViewSummary> views, IReadOnlyList<PointAnalysis> points, DivergenceAnalysis divergence)
     {
         var drawn = new List<Conclusion>();
-        PointAnalysis point = points.LastOrDefault(point => point.Name != "end") ?? points[^1];
+        PointAnalysis point = points.LastOrDefault(point => point.Name != Moment.End) ?? points[^1];
         string when = point.Step is null ? "At the end of training" : $"At {point.Title}";
-        LabelingSummary? main = labelings.FirstOrDefault(labeling => labeling.Name is "machine" or "class") ?? labelings.FirstOrDefault(labeling => labeling.Name != "variant");
+        LabelingSummary? main = labelings.FirstOrDefault(labeling => labeling.Name == Main(labelings.Select(labeling => labeling.Name)));
         if (main is not null)
         {
             drawn.Add(Read(main, views, point, when, $"Can the weights tell which {main.Name} a network learned?", $"names the {main.Name}"));
@@ -43,17 +49,18 @@ internal static class Conclusions
         return drawn;
     }
 
+    private static string? Main(IEnumerable<string> labelings) => labelings.FirstOrDefault(labeling => labeling != "variant");
+
     private static Conclusion Read(
         LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when, string question, string does)
     {
-        const string rule = "For each view and classifier: supported when the lower bound of the accuracy's interval is above chance and above the 95th percentile of the "
-            + "accuracies on permuted labels. Yes: the best supported accuracy is at least half-way from chance to 1; partly: it is below; no: none is supported.";
+        const string rule = "By the best accuracy over views and classifiers; it counts when the lower bound of its interval is above chance and above the 95th percentile of the "
+            + "same procedure's accuracies on permuted labels. Yes: it counts and is at least half-way from chance to 1; partly: it counts and is below; no: it does not count.";
         string id = $"read-{labeling.Name}";
         var scores = point.Views.SelectMany(view => view.Classifications).Where(score => score.Labeling == labeling.Name && score.Accuracy is not null).ToList();
         if (scores.Count == 0)
             return new Conclusion(id, question, "open", $"This could not be tested. {point.Views.SelectMany(view => view.Classifications).FirstOrDefault(score => score.Labeling == labeling.Name)?.Note}", rule);
-        var supported = scores.Where(IsSupported).ToList();
-        ClassificationScore best = (supported.Count > 0 ? supported : scores).MaxBy(score => score.Accuracy!.Value)!;
+        ClassificationScore best = scores.MaxBy(score => score.Accuracy!.Value)!;
         string baseline = best.Permuted is { } permuted ? $", and on permuted labels the same procedure reached at most {Percent(permuted.Percentile95)} in 95 of 100 cases" : "";
         string reading = $"the {Classifier(best)} on {Title(views, best.Features)} {does} of {Percent(best.Accuracy!.Value)} {Range(best.Accuracy)} of networks that it has not seen; chance is {Percent(best.Chance)}{baseline}";
         ClassificationScore? raw = scores.Where(score => score.Features == "raw").MaxBy(score => score.Accuracy!.Value);
@@ -62,8 +69,8 @@ internal static class Conclusions
         string confound = plain is null ? ""
             : plain.Accuracy!.Value >= best.Accuracy!.Low ? $" But {PlainName(plain.Features)} alone give{(plain.Features == "norm" ? "s" : "")} {Percent(plain.Accuracy.Value)} {Range(plain.Accuracy)}, so this is no evidence that the pattern of the weights says more than that."
             : $" Of the plain numbers beside the weights, {PlainName(plain.Features)} alone give{(plain.Features == "norm" ? "s" : "")} the most: {Percent(plain.Accuracy.Value)} {Range(plain.Accuracy)}.";
-        if (supported.Count == 0)
-            return new Conclusion(id, question, "no", $"{when}, not with the methods here: the best of {scores.Count} tries, {reading}. No try stands clear of chance.", rule);
+        if (!IsSupported(best))
+            return new Conclusion(id, question, "no", $"{when}, not with the methods here: the best of {scores.Count} tries, {reading}. That does not stand clear of chance.", rule);
         bool strong = best.Accuracy!.Value >= (1 + best.Chance) / 2;
         return new Conclusion(id, question, strong ? "yes" : "partly", $"{when}, {reading} (the best of {scores.Count} tries).{contrast}{confound}", rule);
     }

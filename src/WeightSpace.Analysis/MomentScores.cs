@@ -51,9 +51,8 @@ internal static class MomentScores
             withDendrogram ? [.. ward.Merges.Select(merge => new DendrogramMerge(merge.First, merge.Second, merge.Height, merge.Size))] : null, null);
     }
 
-    /// <summary>Cross-validated accuracy; with <paramref name="permutations"/>, beside the same procedure on permuted labels.</summary>
-    public static ClassificationScore Classify(
-        FeatureMatrix features, Labeling labeling, Cohort cohort, IClassifier classifier, int permutations, AnalysisOptions options)
+    /// <summary>Cross-validated accuracy in folds that keep networks of one initial seed together.</summary>
+    public static ClassificationScore Classify(FeatureMatrix features, Labeling labeling, Cohort cohort, IClassifier classifier, AnalysisOptions options)
     {
         ClassificationScore Without(string note) =>
             new(labeling.Name, features.Name, classifier.Name, 0, null, labeling.Chance, null, null, note);
@@ -65,20 +64,22 @@ internal static class MomentScores
             return Without($"The rarest group has {rarest} network; it takes 2, one to learn from and one to test.");
         string? note = folds < options.Folds ? $"Only {folds} folds: there are {cohort.InitSeeds} initial seeds." : null;
         CrossValidationResult result = CrossValidation.Run(features, labeling.Labels, cohort.Groups, classifier, folds, options.Seed);
-        PermutedScore? permuted = null;
-        if (permutations > 0)
-        {
-            PermutationBaseline baseline = PermutedLabels.Run(
-                features, labeling.Labels, cohort.Groups, classifier, folds, permutations, options.Seed, result.Accuracy);
-            permuted = new PermutedScore(baseline.Mean, baseline.Percentile95, baseline.PValue, baseline.Permutations);
-        }
         var confusion = new int[labeling.Values.Length][];
         for (int label = 0; label < confusion.Length; label++)
             confusion[label] = new int[confusion.Length];
         for (int member = 0; member < labeling.Labels.Length; member++)
             confusion[labeling.Labels[member]][result.Predicted[member]]++;
         return new ClassificationScore(labeling.Name, features.Name, classifier.Name, folds,
-            new Estimate(result.Accuracy, result.Confidence.Low, result.Confidence.High), labeling.Chance, permuted, confusion, note);
+            new Estimate(result.Accuracy, result.Confidence.Low, result.Confidence.High), labeling.Chance, null, confusion, note);
+    }
+
+    /// <summary>The score beside what the same procedure gives on permuted labels.</summary>
+    public static ClassificationScore Permute(
+        ClassificationScore score, FeatureMatrix features, Labeling labeling, Cohort cohort, IClassifier classifier, AnalysisOptions options)
+    {
+        PermutationBaseline baseline = PermutedLabels.Run(
+            features, labeling.Labels, cohort.Groups, classifier, score.Folds, options.Permutations, options.Seed, score.Accuracy!.Value);
+        return score with { Permuted = new PermutedScore(baseline.Mean, baseline.Percentile95, baseline.PValue, baseline.Permutations) };
     }
 
     /// <summary>

@@ -144,16 +144,14 @@ public static class ZooAnalysis
             {
                 int view = v;
                 work.Add(() => structures[moment, view] = MomentScores.Structure(views[view], features[moment][view], cohort, options, last));
-                AddScores(m, v, [features[m][v]], last ? options.Permutations : 0, options.Classifiers);
+                AddScores(m, v, [features[m][v]], options.Classifiers);
             }
-            AddScores(m, views.Count, [.. MomentScores.PlainNumbers(features[m][0], cohort, cohort.Moments[m])], 0, [new RandomForest(options.Trees, options.Seed)]);
+            AddScores(m, views.Count, [.. MomentScores.PlainNumbers(features[m][0], cohort, cohort.Moments[m])], [new RandomForest(options.Trees, options.Seed)]);
         }
-        int done = 0;
-        Parallel.For(0, work.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
-        {
-            work[i]();
-            progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: scores", Interlocked.Increment(ref done), work.Count));
-        });
+        RunAll(work, "scores");
+        work.Clear();
+        AddPermutations(Conclusions.MomentOf(cohort.Moments));
+        RunAll(work, "permuted labels");
         return [.. cohort.Moments.Select((moment, m) => new PointAnalysis(
             moment.Name,
             moment.Title,
@@ -162,7 +160,33 @@ public static class ZooAnalysis
             [.. views.Select((_, v) => structures[m, v] with { Classifications = scores[m][v] })],
             scores[m][^1]))];
 
-        void AddScores(int moment, int place, FeatureMatrix[] matrices, int permutations, IClassifier[] classifiers)
+        void RunAll(List<Action> work, string stage)
+        {
+            int done = 0;
+            Parallel.For(0, work.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
+            {
+                work[i]();
+                progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: {stage}", Interlocked.Increment(ref done), work.Count));
+            });
+        }
+
+        // Permuting costs as many runs as there are permutations, so it stands behind the score that a conclusion is drawn from: the best one of
+        // each labeling that is asked about, at the moment that conclusions are about.
+        void AddPermutations(int moment)
+        {
+            foreach (Labeling labeling in cohort.Labelings.Where(labeling => options.Permutations > 0 && Conclusions.IsAskedAbout(labeling.Name, cohort.Labelings.Select(other => other.Name))))
+            {
+                var cells = Enumerable.Range(0, views.Count).SelectMany(view => Enumerable.Range(0, scores[moment][view].Length).Select(place => (View: view, Place: place)))
+                    .Where(cell => scores[moment][cell.View][cell.Place] is { Accuracy: not null } score && score.Labeling == labeling.Name).ToList();
+                if (cells.Count == 0)
+                    continue;
+                (int view, int place) = cells.MaxBy(cell => scores[moment][cell.View][cell.Place].Accuracy!.Value);
+                IClassifier classifier = options.Classifiers.Single(item => item.Name == scores[moment][view][place].Classifier);
+                work.Add(() => scores[moment][view][place] = MomentScores.Permute(scores[moment][view][place], features[moment][view], labeling, cohort, classifier, options));
+            }
+        }
+
+        void AddScores(int moment, int place, FeatureMatrix[] matrices, IClassifier[] classifiers)
         {
             var found = scores[moment][place] = new ClassificationScore[cohort.Labelings.Count * matrices.Length * classifiers.Length];
             int next = 0;
@@ -173,7 +197,7 @@ public static class ZooAnalysis
                     foreach (IClassifier classifier in classifiers)
                     {
                         int index = next++;
-                        work.Add(() => found[index] = MomentScores.Classify(matrix, labeling, cohort, classifier, permutations, options));
+                        work.Add(() => found[index] = MomentScores.Classify(matrix, labeling, cohort, classifier, options));
                     }
                 }
             }

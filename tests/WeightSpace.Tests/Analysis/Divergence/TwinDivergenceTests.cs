@@ -64,7 +64,7 @@ public sealed class TwinDivergenceTests
     {
         Population population = new SyntheticPopulation { Machines = [Machine.SimpleXORMachine, Machine.ParityMachine], ChangeStrength = 2 }.Build(network =>
             network.Task.Machine == Machine.ParityMachine ? network : network with { Checkpoints = [.. network.Checkpoints.Take(2)] });
-        DivergenceInView raw = ZooAnalysis.Run(population, Quick).Architectures[0].Divergence.Views[0];
+        DivergenceInView raw = SyntheticPopulation.Analyse(population, Quick).Architectures[0].Divergence.Views[0];
         long[] Steps(string machine) => [.. raw.Distances.Single(curve => curve.Kind == "modified" && curve.Machine == machine).Points.Select(point => point.Step)];
         Assert.Equal([0, 10], Steps("all"));
         Assert.Equal([0, 10], Steps("SimpleXORMachine"));
@@ -75,7 +75,7 @@ public sealed class TwinDivergenceTests
     public void NetworksOfAnotherSettingAreNoTwins()
     {
         Population population = new SyntheticPopulation { DataSeeds = 1 }.Build(network => network.Task.Modification is null ? network : network with { Setting = "sgd" });
-        DivergenceAnalysis twins = ZooAnalysis.Run(population, Quick).Architectures[0].Divergence;
+        DivergenceAnalysis twins = SyntheticPopulation.Analyse(population, Quick).Architectures[0].Divergence;
         Assert.DoesNotContain(twins.Kinds, kind => kind.Name == "modified");
     }
 
@@ -84,7 +84,7 @@ public sealed class TwinDivergenceTests
     {
         Population population = new SyntheticPopulation { DataSeeds = 2 }.Build(network => network.Task.Modification is { } change && network.InitSeed % 2 == 0
             ? network with { Task = network.Task with { Modification = change with { Share = 0.1 } } } : network);
-        ArchitectureAnalysis analysis = ZooAnalysis.Run(population, Quick).Architectures[0];
+        ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
         Assert.Equal(["modified-1", "modified-2", "reorder", "other-init", "moved"], analysis.Divergence.Kinds.Select(kind => kind.Name));
         Assert.Equal(["clean", "modified 1", "modified 2"], analysis.Labelings.Single(labeling => labeling.Name == "variant").Values);
     }
@@ -93,7 +93,7 @@ public sealed class TwinDivergenceTests
     public void AManyStepScheduleIsThinnedAndThatIsSaid()
     {
         Population population = new SyntheticPopulation { InitSeeds = 3, Steps = [.. Enumerable.Range(0, 30).Select(step => (long)step)] }.Build();
-        DivergenceAnalysis twins = ZooAnalysis.Run(population, Quick with { MaxDivergenceSteps = 5 }).Architectures[0].Divergence;
+        DivergenceAnalysis twins = SyntheticPopulation.Analyse(population, Quick with { MaxDivergenceSteps = 5 }).Architectures[0].Divergence;
         Assert.Equal([0, 7, 14, 21, 29], twins.Views[0].Distances[0].Points.Select(point => point.Step));
         Assert.Contains(twins.Notes, note => note.Contains("30 matched steps", StringComparison.Ordinal));
     }
@@ -128,7 +128,7 @@ public sealed class TwinDivergenceTests
 
     private static DivergenceAnalysis Twins(SyntheticPopulation population, out ArchitectureAnalysis analysis)
     {
-        analysis = Assert.Single(ZooAnalysis.Run(population.Build(), Quick).Architectures);
+        analysis = Assert.Single(SyntheticPopulation.Analyse(population.Build(), Quick).Architectures);
         return analysis.Divergence;
     }
 

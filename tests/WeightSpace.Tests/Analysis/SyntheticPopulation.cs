@@ -57,6 +57,9 @@ internal sealed record SyntheticPopulation
         return new Population("synthetic", networks, [new Fact("made by", "a test")], (places, weights) => Read(networks, places, weights));
     }
 
+    public static AnalysisResult Analyse(Population population, AnalysisOptions options, IProgress<AnalysisProgress>? progress = null) =>
+        ZooAnalysis.Run(population, options, progress, TestContext.Current.CancellationToken);
+
     public static Architecture Small() => new("small",
     [
         new GruSpec("gru", 0, 9, 5), new GruSpec("gru", 1, 5, 4), new DenseSpec("linears.0", 4, 6, Activation.Relu), new DenseSpec("out", 6, 8, Activation.None),
