@@ -67,9 +67,18 @@ public abstract record StepSchedule
     {
         public override IEnumerable<long> Steps(long last) => List.Where(step => step <= last);
 
-        public override bool Contains(long step) => List.Contains(step);
+        public override bool Contains(long step) => CountTo(step) is > 0 and var count && List[(int)count - 1] == step;
 
-        public override long CountTo(long last) => Steps(last).LongCount();
+        public override long CountTo(long last)
+        {
+            int low = 0, high = List.Count;
+            while (low < high)
+            {
+                int middle = (low + high) / 2;
+                (low, high) = List[middle] <= last ? (middle + 1, high) : (low, middle);
+            }
+            return low;
+        }
 
         public bool Equals(At? other) => other is not null && List.SequenceEqual(other.List);
 

@@ -73,8 +73,8 @@ internal static class YamlReader
     {
         if (depth > MaxDepth)
             throw new InputException($"{Place(source, parser.Current)}: found more than {MaxDepth} levels of nesting, expected at most as many");
-        if (parser.TryConsume(out AnchorAlias? alias))
-            throw new InputException($"{Place(source, alias)}: found the alias '*{alias.Value}', expected a value; aliases are not allowed, write the value out");
+        if (parser.Accept<AnchorAlias>(out var alias))
+            throw new InputException($"{Place(source, alias)}: found the alias '*{alias!.Value}', expected a value; aliases are not allowed, write the value out");
         NodeEvent node = parser.Consume<NodeEvent>();
         if (!node.Anchor.IsEmpty)
             throw new InputException($"{Place(source, node)}: found the anchor '&{node.Anchor.Value}', expected a value; anchors are not allowed");
@@ -84,6 +84,7 @@ internal static class YamlReader
         switch (node)
         {
             case Scalar scalar:
+                RefuseBrokenText(scalar, source);
                 return new YamlScalar(scalar.Value, scalar.Style == ScalarStyle.Plain, line, column);
             case SequenceStart:
                 var items = new List<YamlNode>();
@@ -121,6 +122,16 @@ internal static class YamlReader
                 (line, lineStart) = (line + 1, i + 1);
             else if (char.IsControl(letter) && letter is not ('\t' or '\r'))
                 throw new InputException($"{source}:{line}:{i - lineStart + 1}: found the control character U+{(int)letter:X4}, expected text; is this a YAML file?");
+        }
+    }
+
+    /// <summary>Quoted text may spell any character: <c>"\0"</c>, or half a surrogate pair, which no file can hold.</summary>
+    private static void RefuseBrokenText(Scalar scalar, string source)
+    {
+        foreach (Rune letter in scalar.Value.EnumerateRunes())
+        {
+            if (letter == Rune.ReplacementChar || (Rune.IsControl(letter) && letter.Value is not ('\t' or '\n')))
+                throw new InputException($"{Place(source, scalar)}: found the character U+{letter.Value:X4} in a text, expected characters that can be printed");
         }
     }
 
