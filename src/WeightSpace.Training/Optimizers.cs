@@ -10,20 +10,11 @@ namespace WeightSpace.Training;
 /// </summary>
 public static class Optimizers
 {
-    /// <summary>Names of the state's slots, as PyTorch's state dict has them.</summary>
-    public static IReadOnlyList<string> Slots(OptimizerSpec optimizer) => optimizer switch
-    {
-        AdamSpec => ["exp_avg", "exp_avg_sq"],
-        SgdSpec { Momentum: > 0 } => ["momentum_buffer"],
-        SgdSpec => [],
-        _ => throw new ArgumentException($"unknown optimizer '{optimizer.Name}'", nameof(optimizer)),
-    };
-
     /// <summary>Updates weights [parameter] and state [slot, parameter] with the gradient [parameter] of step <paramref name="step"/> (1 is the first).</summary>
     public static void Step(OptimizerSpec optimizer, long step, Span<float> weights, ReadOnlySpan<float> gradient, Span<float> state)
     {
-        if (gradient.Length != weights.Length || state.Length != Slots(optimizer).Count * weights.Length)
-            throw new ArgumentException($"{weights.Length} weights need as many gradients (found {gradient.Length}) and {Slots(optimizer).Count} slots of state (found {state.Length} values)");
+        if (gradient.Length != weights.Length || state.Length != optimizer.Slots.Count * weights.Length)
+            throw new ArgumentException($"{weights.Length} weights need as many gradients (found {gradient.Length}) and {optimizer.Slots.Count} slots of state (found {state.Length} values)");
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
         switch (optimizer)
         {

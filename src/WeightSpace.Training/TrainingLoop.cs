@@ -28,7 +28,7 @@ public sealed unsafe class TrainingLoop : ITrainingRun
         if (from is null)
         {
             _weights = new float[parameters];
-            _optimizerState = new float[Optimizers.Slots(_optimizer).Count * parameters];
+            _optimizerState = new float[_optimizer.Slots.Count * parameters];
             Initialisation.PyTorchDefault(recipe.Architecture.Parameters, recipe.InitSeed, _weights);
             Keep();
         }

@@ -63,6 +63,9 @@ public sealed class JsonReader
             yield return new JsonReader(item, $"{Path}.{key}[{index++}]");
     }
 
+    /// <summary>The items of a list, whatever they are.</summary>
+    public IEnumerable<JsonElement> Items(string key) => Get(key, JsonValueKind.Array, "a list").EnumerateArray();
+
     public long[] Int64Array(string key) =>
         [.. Get(key, JsonValueKind.Array, "a list").EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt64(out long value) ? value : throw Wrong(key, "a list of whole numbers"))];
 

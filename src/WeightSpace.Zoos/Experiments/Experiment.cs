@@ -47,6 +47,13 @@ public sealed class Experiment
 
     internal NetworkPlan Plan { get; }
 
+    /// <summary>The training of network <paramref name="index"/>, without making its recipe.</summary>
+    public TrainingSpec TrainingOf(int index) => Plan.Settings[index / Plan.NetworksPerSetting].Training;
+
+    /// <summary>One recipe for each setting (everything but the seeds), with the number of networks that share it.</summary>
+    public IEnumerable<(Recipe Example, int Networks)> Settings() =>
+        Plan.Settings.Select((_, index) => (Networks[index * Plan.NetworksPerSetting].Recipe, Plan.NetworksPerSetting));
+
     /// <summary>The column of <c>networks.csv</c> that holds a factor. Two factors are named as columns that say what training reached.</summary>
     public static string FactorColumn(string factor) => factor is "steps" or "eval_loss" ? "stop_" + factor : factor;
 
