@@ -49,7 +49,8 @@ public sealed class ClassificationTests
         Assert.Empty(classifier.FitPredict(step, [0, 0, 0, 2, 2, 2], 3, new FeatureMatrix("none", 0, 1, [])));
         Assert.Throws<ArgumentException>(() => classifier.FitPredict(step, [0, 0, 0, 2, 2, 3], 3, step));
         Assert.Throws<ArgumentException>(() => classifier.FitPredict(step, [0, 0], 3, step));
-        Assert.Throws<ArgumentException>(() => classifier.FitPredict(step, [0, 0, 0, 2, 2, 2], 3, new FeatureMatrix("nan", 1, 1, [float.NaN])));
+        Assert.Throws<ArgumentException>(
+            () => classifier.FitPredict(step, [0, 0, 0, 2, 2, 2], 3, new FeatureMatrix("nan", 1, 1, [float.NaN])));
     }
 
     [Fact]
@@ -106,7 +107,8 @@ public sealed class ClassificationTests
             int[] plain = CrossValidation.StratifiedGroupFolds(labels, Planted.Singletons(100), 5, seed);
             for (int label = 0; label < 4; label++)
             {
-                int[] counts = [.. Enumerable.Range(0, 5).Select(f => Enumerable.Range(0, 100).Count(row => plain[row] == f && labels[row] == label))];
+                int[] counts = [.. Enumerable.Range(0, 5)
+                    .Select(f => Enumerable.Range(0, 100).Count(row => plain[row] == f && labels[row] == label))];
                 Assert.InRange(counts.Max() - counts.Min(), 0, 1);
             }
 

@@ -242,7 +242,8 @@ public sealed class ClusteringTests
             {
                 for (int j = i + 1; j < clusters.Count; j++)
                 {
-                    double height = linkage == Linkage.Ward ? WardHeight(x, clusters[i], clusters[j]) : MeanDistance(x, clusters[i], clusters[j]);
+                    double height = linkage == Linkage.Ward
+                        ? WardHeight(x, clusters[i], clusters[j]) : MeanDistance(x, clusters[i], clusters[j]);
                     if (height < nearest)
                         (nearest, first, second) = (height, i, j);
                 }

@@ -26,7 +26,8 @@ public sealed class GramMatrixTests
                 for (int j = 0; j < rows; j++)
                 {
                     double scale = Math.Sqrt(expected[i, i] * expected[j, j]);
-                    Assert.True(Math.Abs(gram[i, j] - expected[i, j]) <= 1e-6 * scale, $"({i}, {j}): {gram[i, j]}, expected {expected[i, j]}");
+                    Assert.True(Math.Abs(gram[i, j] - expected[i, j]) <= 1e-6 * scale,
+                        $"({i}, {j}): {gram[i, j]}, expected {expected[i, j]}");
                     Assert.Equal(gram[j, i], gram[i, j]);
                 }
             }
@@ -95,7 +96,8 @@ public sealed class GramMatrixTests
     {
         Assert.Throws<ArgumentException>(() => GramMatrix.Compute(new float[5], 2, 3, centre: true));
         Assert.Throws<ArgumentException>(() => GramMatrix.Compute(Array.Empty<float>(), 0, 3, centre: true));
-        ArgumentException error = Assert.Throws<ArgumentException>(() => GramMatrix.Compute(new[] { 1f, 2f, float.NaN, 4f }, 2, 2, centre: false));
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => GramMatrix.Compute(new[] { 1f, 2f, float.NaN, 4f }, 2, 2, centre: false));
         Assert.Contains("row 1", error.Message);
         Assert.Throws<ArgumentException>(() => GramMatrix.FromValues(2, [1, 2, 3, 4]));
     }

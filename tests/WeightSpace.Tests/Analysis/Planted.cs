@@ -6,7 +6,10 @@ namespace WeightSpace.Tests.Analysis;
 /// <summary>Populations whose structure is known because it was put there.</summary>
 internal static class Planted
 {
-    /// <summary>Normal rows around cluster centres, themselves normal and <paramref name="separation"/> times as far out; row i is of cluster i mod clusters.</summary>
+    /// <summary>
+    /// Normal rows around cluster centres, themselves normal and <paramref name="separation"/> times as far out; row i is of
+    /// cluster i mod clusters.
+    /// </summary>
     public static (FeatureMatrix X, int[] Labels) Clusters(int rows, int columns, int clusters, double separation, ulong seed)
     {
         var random = new RandomStream(seed, RandomPurpose.Testing);

@@ -12,7 +12,8 @@ internal static class DebianPython
     /// Runs a script of this project's output directory (a path relative to it) and returns its standard output. One BLAS thread,
     /// so that times and sums repeat.
     /// </summary>
-    /// <exception cref="InvalidOperationException">The script failed or ran too long; the message has the end of its standard error.</exception>
+    /// <exception cref="InvalidOperationException">The script failed or ran too long; the message has the end of its standard
+    /// error.</exception>
     public static string Run(string script, params string[] arguments)
     {
         var start = new ProcessStartInfo(Executable, [Path.Combine(AppContext.BaseDirectory, script), .. arguments])
@@ -32,7 +33,8 @@ internal static class DebianPython
         }
         string answer = output.GetAwaiter().GetResult(), complaint = error.GetAwaiter().GetResult();
         if (process.ExitCode != 0)
-            throw new InvalidOperationException($"{script} ended with code {process.ExitCode}: {complaint[Math.Max(0, complaint.Length - 4000)..]}");
+            throw new InvalidOperationException(
+                $"{script} ended with code {process.ExitCode}: {complaint[Math.Max(0, complaint.Length - 4000)..]}");
         return answer;
     }
 }

@@ -85,7 +85,8 @@ public sealed class ScikitLearnTests
         Assert.Equal(expected.Length / 4, actual.Merges.Length);
         for (int m = 0; m < actual.Merges.Length; m++)
         {
-            Assert.Equal((expected[4 * m], expected[(4 * m) + 1], expected[(4 * m) + 3]), (actual.Merges[m].First, actual.Merges[m].Second, actual.Merges[m].Size));
+            Assert.Equal((expected[4 * m], expected[(4 * m) + 1], expected[(4 * m) + 3]),
+                (actual.Merges[m].First, actual.Merges[m].Second, actual.Merges[m].Size));
             AssertRelative(expected[(4 * m) + 2], actual.Merges[m].Height, 1e-4);
         }
     }
