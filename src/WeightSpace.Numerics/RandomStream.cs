@@ -27,6 +27,8 @@ public enum RandomPurpose : uint
     Bootstrap = 20,
     /// <summary>Sampling of pairs.</summary>
     Pairs = 21,
+    /// <summary>Starts of eigenvalue iterations.</summary>
+    Eigenvectors = 23,
     /// <summary>Tests and benchmarks.</summary>
     Testing = 255,
 }

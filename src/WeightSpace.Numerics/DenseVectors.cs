@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace WeightSpace.Numerics;
+
+/// <summary>
+/// Dense vectors of doubles. Eight lanes on every CPU and one order of sums, so the result does not depend on the
+/// width of the machine's registers.
+/// </summary>
+public static class DenseVectors
+{
+    private const int Lanes = 8;
+
+    /// <summary>Sum of a[i] b[i]; both of one length.</summary>
+    public static double Dot(ReadOnlySpan<double> a, ReadOnlySpan<double> b)
+    {
+        RequireSameLength(a.Length, b.Length);
+        ref double left = ref MemoryMarshal.GetReference(a);
+        ref double right = ref MemoryMarshal.GetReference(b);
+        Vector512<double> sum0 = default, sum1 = default, sum2 = default, sum3 = default;
+        int i = 0;
+        for (; i <= a.Length - (4 * Lanes); i += 4 * Lanes) // four sums, because one would wait for its own last result
+        {
+            sum0 = Vector512.FusedMultiplyAdd(Load(ref left, i), Load(ref right, i), sum0);
+            sum1 = Vector512.FusedMultiplyAdd(Load(ref left, i + Lanes), Load(ref right, i + Lanes), sum1);
+            sum2 = Vector512.FusedMultiplyAdd(Load(ref left, i + (2 * Lanes)), Load(ref right, i + (2 * Lanes)), sum2);
+            sum3 = Vector512.FusedMultiplyAdd(Load(ref left, i + (3 * Lanes)), Load(ref right, i + (3 * Lanes)), sum3);
+        }
+        for (; i <= a.Length - Lanes; i += Lanes)
+            sum0 = Vector512.FusedMultiplyAdd(Load(ref left, i), Load(ref right, i), sum0);
+        double total = Sum(sum0 + sum1 + (sum2 + sum3));
+        for (; i < a.Length; i++)
+            total = Math.FusedMultiplyAdd(a[i], b[i], total);
+        return total;
+    }
+
+    /// <summary>target[i] += scale source[i]; both of one length.</summary>
+    public static void AddScaled(Span<double> target, double scale, ReadOnlySpan<double> source)
+    {
+        RequireSameLength(target.Length, source.Length);
+        ref double to = ref MemoryMarshal.GetReference(target);
+        ref double from = ref MemoryMarshal.GetReference(source);
+        Vector512<double> factor = Vector512.Create(scale);
+        int i = 0;
+        for (; i <= target.Length - Lanes; i += Lanes)
+            Vector512.FusedMultiplyAdd(factor, Load(ref from, i), Load(ref to, i)).StoreUnsafe(ref to, (nuint)i);
+        for (; i < target.Length; i++)
+            target[i] = Math.FusedMultiplyAdd(scale, source[i], target[i]);
+    }
+
+    /// <summary>The Euclidean norm.</summary>
+    public static double Norm(ReadOnlySpan<double> a) => Math.Sqrt(Dot(a, a));
+
+    /// <summary>
+    /// Sum of (a[i] - b[i])^2 of two rows of floats, both of one length: differences and squares in float, 16 lanes, their
+    /// sums over 512 columns at a time added up in double. Relative error about 1e-7.
+    /// </summary>
+    public static double SquaredDistance(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
+    {
+        RequireSameLength(a.Length, b.Length);
+        const int lanes = 16, block = 512;
+        double total = 0;
+        for (int first = 0; first < a.Length; first += block)
+        {
+            int end = Math.Min(first + block, a.Length);
+            Vector512<float> sum0 = default, sum1 = default;
+            int i = first;
+            for (; i <= end - (2 * lanes); i += 2 * lanes)
+            {
+                Vector512<float> difference0 = Vector512.Create(a.Slice(i, lanes)) - Vector512.Create(b.Slice(i, lanes));
+                Vector512<float> difference1 = Vector512.Create(a.Slice(i + lanes, lanes)) - Vector512.Create(b.Slice(i + lanes, lanes));
+                sum0 = Vector512.FusedMultiplyAdd(difference0, difference0, sum0);
+                sum1 = Vector512.FusedMultiplyAdd(difference1, difference1, sum1);
+            }
+            (Vector512<double> low, Vector512<double> high) = Vector512.Widen(sum0 + sum1);
+            total += Sum(low + high);
+            for (; i < end; i++)
+            {
+                double difference = (double)a[i] - b[i];
+                total += difference * difference;
+            }
+        }
+        return total;
+    }
+
+    /// <summary>The sum of eight lanes by one fixed tree: halves, quarters, pairs.</summary>
+    private static double Sum(Vector512<double> lanes)
+    {
+        Vector256<double> four = lanes.GetLower() + lanes.GetUpper();
+        Vector128<double> two = four.GetLower() + four.GetUpper();
+        return two.GetElement(0) + two.GetElement(1);
+    }
+
+    private static Vector512<double> Load(ref double start, int index) => Vector512.LoadUnsafe(ref start, (nuint)index);
+
+    private static void RequireSameLength(int first, int second)
+    {
+        if (first != second)
+            throw new ArgumentException($"the two vectors have {first} and {second} elements; expected one length");
+    }
+}
