@@ -38,7 +38,7 @@ internal static class TrainCommand
     public static Option<int> ThreadsOption() => new("--threads") { Description = "Worker threads; default: one to a core. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
 
     /// <summary>An option's value, at least 1.</summary>
-    public static int Positive(ParseResult parsed, Option<int> option) => parsed.GetValue(option) is var value and > 0 ? value
+    public static int Positive(ParseResult parsed, Option<int> option) => parsed.GetValue(option) is var value && value > 0 ? value
         : throw new InputException($"{option.Name}: found {value}, expected a whole number of at least 1");
 
     /// <summary>Trains what is missing of a zoo and says what there is then.</summary>
