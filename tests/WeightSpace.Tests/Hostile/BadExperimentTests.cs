@@ -82,7 +82,7 @@ public sealed class BadExperimentTests
     [InlineData("[variant]", "[momentum]", "twins", "one of variant")]
     [InlineData("experiment: e", "experiment: e\nlicence: \"a\\nb\"", "licence", "SPDX")]
     [InlineData("experiment: e", "experiment: \"a\\0b\"", "U+0000", ":1:13:")]
-    [InlineData("experiment: e", "experiment: e\ndescription: \"\\uD800\"", "U+", "a.yaml:2:")]
+    [InlineData("experiment: e", "experiment: e\ndescription: \"\\uD800\"", "not valid YAML", "a.yaml:2:")]
     [InlineData("experiment: e", "experiment: &a e", "anchor", ":1:13:")]
     [InlineData("experiment: e", "experiment: *a", "alias", ":1:13:")]
     [InlineData("experiment: e", "experiment: !!str e", "tag", ":1:13:")]
