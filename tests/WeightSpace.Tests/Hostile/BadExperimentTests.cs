@@ -62,6 +62,7 @@ public sealed class BadExperimentTests
     [InlineData("{name: own,", "{name: own, layer: 3,", "layer", "did you mean 'layers'")]
     [InlineData("{every: 100}", "{every: 100, at: [1]}", "checkpoints", "exactly one")]
     [InlineData("{every: 100}", "{at: [5, 5]}", "checkpoints.at", "ascending")]
+    [InlineData("{every: 100}", "{at: [5, 501]}", "checkpoints.at", "more than 500 steps")]
     [InlineData("{every: 100}", "{per_doubling: 3}", "per_doubling", "one of 1, 2, 4")]
     [InlineData("{every: 100}", "{every_epochs: 10000001}", "every_epochs", "1 to 10000000")]
     [InlineData("steps: 500", "steps: 1000000000", "checkpoints", "keep fewer")]

@@ -81,6 +81,7 @@ public sealed class RecipeTests
     [InlineData("\"arithmetic\":1", "\"arithmetic\":2", "arithmetic")]
     [InlineData("\"data_seed\":2", "\"data_seed\":18446744073709551615", "data_seed")]
     [InlineData("\"name\":\"tiny\"", "\"name\":\"../tiny\"", "name")]
+    [InlineData("\"name\":\"out\"", "\"name\":\"__metadata__\"", "layers[1].name")]
     [InlineData("{\"per_doubling\":1}", "{\"every\":1}", null)]
     [InlineData("\"checkpoints\":{\"per_doubling\":1}", "\"checkpoints\":{\"every\":1}", null)]
     public void RecipesFromElsewhereAreHeldToTheirRanges(string find, string replace, string? named)
