@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
@@ -12,6 +13,9 @@ namespace WeightSpace.Zoos;
 /// </remarks>
 public static class RecipeJson
 {
+    // Most of a recipe is its architecture, which many recipes share.
+    private static readonly ConditionalWeakTable<Architecture, byte[]> s_architectures = [];
+
     /// <summary>The canonical bytes of a recipe: keys in ordinal order, no white space, defaults written out.</summary>
     public static byte[] Write(Recipe recipe)
     {
@@ -20,7 +24,7 @@ public static class RecipeJson
         {
             json.WriteStartObject();
             json.WritePropertyName("architecture"u8);
-            WriteArchitecture(json, recipe.Architecture);
+            json.WriteRawValue(s_architectures.GetValue(recipe.Architecture, ArchitectureJson), skipInputValidation: true);
             json.WriteNumber("arithmetic"u8, Recipe.Arithmetic);
             json.WriteNumber("data_seed"u8, recipe.DataSeed);
             json.WriteNumber("init_seed"u8, recipe.InitSeed);
@@ -101,13 +105,18 @@ public static class RecipeJson
         return new TaskSpec(machine, sequence, modification);
     }
 
-    /// <summary>Writes an architecture as an object, as it stands in recipes.</summary>
-    public static void WriteArchitecture(Utf8JsonWriter json, Architecture architecture)
+    /// <summary>An architecture as it stands in recipes.</summary>
+    private static byte[] ArchitectureJson(Architecture architecture)
     {
-        json.WriteStartObject();
-        WriteLayers(json, architecture);
-        json.WriteString("name"u8, architecture.Name);
-        json.WriteEndObject();
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            WriteLayers(json, architecture);
+            json.WriteString("name"u8, architecture.Name);
+            json.WriteEndObject();
+        }
+        return buffer.WrittenSpan.ToArray();
     }
 
     /// <summary>Writes the property <c>layers</c>, as it stands in recipes and in a zoo's manifest.</summary>
@@ -131,7 +140,7 @@ public static class RecipeJson
     }
 
     /// <summary>
-    /// Reads what <see cref="WriteArchitecture"/> writes. Throws <see cref="InvalidDataException"/> when the layers do not fit together or are
+    /// Reads an architecture as it stands in recipes. Throws <see cref="InvalidDataException"/> when the layers do not fit together or are
     /// larger than <see cref="RecipeLimits"/> allows.
     /// </summary>
     public static Architecture ReadArchitecture(JsonReader json)
@@ -151,6 +160,8 @@ public static class RecipeJson
             if (layers.Count == RecipeLimits.MaxLayers)
                 throw new InvalidDataException($"{json.Path}.layers: found more than {RecipeLimits.MaxLayers} layers, expected at most as many");
             string type = layer.String("type"), layerName = layer.String("name");
+            if (RecipeLimits.NameError(layerName, RecipeLimits.MaxModuleNameLength) is { } nameError)
+                throw new InvalidDataException($"{layer.Path}.name: {nameError}");
             int inputs = layer.Int32("inputs", RecipeLimits.Width), outputs = layer.Int32("outputs", RecipeLimits.Width);
             layers.Add(type switch
             {

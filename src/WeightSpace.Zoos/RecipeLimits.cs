@@ -74,12 +74,15 @@ public static class RecipeLimits
     /// <summary>Seeds go up to 2^63 - 1, so that any reader's signed 64-bit integer holds them.</summary>
     public const ulong MaxSeed = long.MaxValue;
 
-    /// <summary>What is wrong with a name, or null: 1 to 64 letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, a letter or digit first.</summary>
-    public static string? NameError(string name)
+    /// <summary>A module's name may have the number of a repeated layer behind it: <c>linears.63</c>.</summary>
+    public const int MaxModuleNameLength = MaxNameLength + 3;
+
+    /// <summary>What is wrong with a name, or null: letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, a letter or digit first.</summary>
+    public static string? NameError(string name, int maxLength = MaxNameLength)
     {
-        bool known = name.Length is > 0 and <= MaxNameLength && char.IsAsciiLetterOrDigit(name[0])
+        bool known = name.Length > 0 && name.Length <= maxLength && char.IsAsciiLetterOrDigit(name[0])
             && name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.');
-        return known ? null : $"expected 1 to {MaxNameLength} of the characters A-Z a-z 0-9 - _ . beginning with a letter or a digit";
+        return known ? null : $"expected 1 to {maxLength} of the characters A-Z a-z 0-9 - _ . beginning with a letter or a digit";
     }
 
     /// <summary>What does not fit together in a recipe whose single settings are all in range, or null.</summary>

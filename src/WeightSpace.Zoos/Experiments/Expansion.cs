@@ -104,14 +104,9 @@ internal sealed class Expansion
         Architecture architecture, int taskIndex, Machine machine, bool isModified)
     {
         TaskGrid task = _tasks[taskIndex];
-        var rows = new HashSet<string>();
-        foreach ((Settings chosen, bool hasIdleFactor) in Combinations(task, isModified))
+        foreach (Settings chosen in Combinations(task, isModified))
         {
             Setting setting = Resolve(architecture, task, machine, isModified, chosen);
-            // A factor that does not touch this network (share, for a clean one) would only repeat it: it stands once, its column empty.
-            bool isNew = rows.Add(string.Join(',', setting.FactorValues));
-            if (hasIdleFactor && !isNew)
-                continue;
             TaskSpec spec = setting.Task;
             TrainingSpec training = setting.Training;
             var identity = new Identity(architecture, machine, spec.SequenceLength, isModified ? _keyNumbers[taskIndex] : -1,
@@ -128,22 +123,14 @@ internal sealed class Expansion
         }
     }
 
-    /// <summary>Every combination of the task's own axes and the factors; with it, whether it sets a factor without effect on these networks.</summary>
-    private IEnumerable<(Settings Settings, bool HasIdleFactor)> Combinations(TaskGrid task, bool isModified)
+    /// <summary>Every combination of the task's own axes with the grid, then with each item of the list.</summary>
+    private IEnumerable<Settings> Combinations(TaskGrid task, bool isModified)
     {
-        if (_grid.Count > 0 || _list.Count == 0)
-        {
-            foreach ((Settings, bool) combination in Grid([.. task.Axes, .. _grid], isModified))
-                yield return combination;
-        }
-        foreach (IReadOnlyList<FactorAxis> item in _list)
-        {
-            foreach ((Settings, bool) combination in Grid([.. task.Axes, .. item], isModified))
-                yield return combination;
-        }
+        IEnumerable<IReadOnlyList<FactorAxis>> grids = _grid.Count > 0 || _list.Count == 0 ? _list.Prepend(_grid) : _list;
+        return grids.SelectMany(axes => Grid([.. task.Axes, .. axes], isModified));
     }
 
-    private IEnumerable<(Settings, bool)> Grid(FactorAxis[] axes, bool isModified)
+    private IEnumerable<Settings> Grid(FactorAxis[] axes, bool isModified)
     {
         int[] at = new int[axes.Length];
         while (true)
@@ -151,8 +138,12 @@ internal sealed class Expansion
             Settings settings = _training.Base;
             for (int i = 0; i < axes.Length; i++)
                 axes[i].Factor.Set(ref settings, axes[i].Values[at[i]]);
-            bool hasIdleFactor = axes.Any(axis => !axis.Factor.Applies(isModified, settings.Optimizer));
-            yield return (settings, hasIdleFactor);
+            // A factor that does not touch these networks (share, for clean ones) would only repeat them: its first value stands for all.
+            bool isRepeated = false;
+            for (int i = 0; i < axes.Length; i++)
+                isRepeated |= at[i] > 0 && !axes[i].Factor.Applies(isModified, settings.Optimizer);
+            if (!isRepeated)
+                yield return settings;
             int last = axes.Length - 1;
             while (last >= 0 && ++at[last] == axes[last].Values.Count)
                 at[last--] = 0;

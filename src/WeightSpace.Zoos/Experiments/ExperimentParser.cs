@@ -44,6 +44,8 @@ internal static class ExperimentParser
         ulong[] initSeeds = ParseSeeds(top, seeds, "init"), dataSeeds = ParseSeeds(top, seeds, "data");
         var expansion = new Expansion(top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
         NetworkPlan plan = expansion.Expand();
+        RefuseStepsNeverReached(top, "checkpoints", training.Checkpoints, plan);
+        RefuseStepsNeverReached(top, "snapshots", training.Snapshots, plan);
         return new Experiment(plan)
         {
             Name = name,
@@ -54,6 +56,13 @@ internal static class ExperimentParser
             FactorNames = [.. expansion.Columns.Select(factor => factor.Name)],
             TwinFactors = ParseTwins(top, expansion, plan, initSeeds.Length, dataSeeds.Length),
         };
+    }
+
+    private static void RefuseStepsNeverReached(YamlSection top, string key, StepSchedule? schedule, NetworkPlan plan)
+    {
+        long budget = plan.Settings.Max(setting => setting.Training.Stop.Steps);
+        if (schedule is StepSchedule.At at && at.List[^1] > budget)
+            throw top.Error(top.Find("training")!, $"training.{key}.at: found step {at.List[^1]}, but no network is trained for more than {budget} steps; remove it or raise training.stop.steps");
     }
 
     /// <summary>An SPDX expression, or what reads like one.</summary>

@@ -31,6 +31,7 @@ public static class SafetensorsWriter
     private static byte[] Header(IReadOnlyList<TensorEntry> tensors, IReadOnlyDictionary<string, string> metadata)
     {
         var buffer = new ArrayBufferWriter<byte>();
+        buffer.GetSpan(8);
         buffer.Advance(8);
         using (var json = new Utf8JsonWriter(buffer))
         {
