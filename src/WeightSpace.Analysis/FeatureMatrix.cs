@@ -31,7 +31,10 @@ public sealed record FeatureMatrix(string Name, int Rows, int Columns, float[] V
         return new FeatureMatrix(Name, rows.Length, Columns, values);
     }
 
-    /// <summary>Each column less its mean and over its standard deviation (of the population, as scikit-learn's StandardScaler); a constant column becomes 0.</summary>
+    /// <summary>
+    /// Each column less its mean and over its standard deviation (of the population, as scikit-learn's StandardScaler); a
+    /// constant column becomes 0.
+    /// </summary>
     public FeatureMatrix Standardised() => ColumnScaling.Fit(this).Apply(this);
 
     /// <summary>Throws where a value is not finite: no method here has an answer for one.</summary>

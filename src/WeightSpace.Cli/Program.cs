@@ -1,1 +1,44 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Runtime.InteropServices;
+using WeightSpace.Cli;
+using WeightSpace.Cli.Commands;
+
+using var stop = new CancellationTokenSource();
+
+// The first signal asks for a clean stop, which puts everything down; the second ends the process at once.
+void AskToStop(PosixSignalContext signal)
+{
+    if (stop.IsCancellationRequested)
+        return;
+    signal.Cancel = true;
+    Console.Error.WriteLine("\nstopping: putting down what is under way (once more to stop at once)");
+    stop.Cancel();
+}
+using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, AskToStop);
+using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, AskToStop);
+
+var json = new Option<bool>("--json") { Description = "Print exactly one JSON document on standard output; everything for people goes to standard error.", Recursive = true };
+CommandContext Context(ParseResult parsed) => new(parsed.GetValue(json), Console.Out, Console.Error, TimeProvider.System, stop.Token);
+
+var root = new RootCommand("Grow populations of neural networks under full control, and read them by their weights.")
+{
+    json,
+    TrainCommand.Create(Context),
+    InfoCommand.Create(Context),
+    VerifyCommand.Create(Context),
+    SampleCommand.Create(Context),
+    WorkCommand.Create(Context),
+    VersionCommand.Create(Context),
+};
+
+ParseResult parsed = root.Parse(args);
+if (parsed.Errors.Count > 0)
+{
+    string message = string.Join("; ", parsed.Errors.Select(problem => problem.Message.TrimEnd('.')).Distinct());
+    return Context(parsed).Run(_ => throw new WeightSpace.Zoos.InputException($"{message}; `weightspace {string.Join(' ', CommandPath(parsed.CommandResult).Append("--help"))}` tells the usage"));
+}
+return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+
+static IEnumerable<string> CommandPath(CommandResult command) =>
+    command.Parent is CommandResult parent ? CommandPath(parent).Append(command.Command.Name) : [];

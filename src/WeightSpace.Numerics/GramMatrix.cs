@@ -59,7 +59,8 @@ public sealed class GramMatrix
     public static GramMatrix Compute(ReadOnlyMemory<float> values, int rows, int columns, bool centre)
     {
         if (rows < 1 || columns < 1 || (long)rows * columns != values.Length)
-            throw new ArgumentException($"{values.Length} values for [{rows}, {columns}]; expected rows * columns, both at least 1", nameof(values));
+            throw new ArgumentException(
+                $"{values.Length} values for [{rows}, {columns}]; expected rows * columns, both at least 1", nameof(values));
         RequireCount(rows);
 
         int paddedRows = (rows + TileRows - 1) / TileRows * TileRows;
@@ -81,7 +82,8 @@ public sealed class GramMatrix
             if (width != BlockColumns)
                 Array.Clear(panel);
             Parallel.For(0, (width + PackColumns - 1) / PackColumns,
-                part => Pack(values.Span, rows, columns, from, part * PackColumns, Math.Min(width, (part + 1) * PackColumns), centre, panel, stride));
+                part => Pack(values.Span, rows, columns, from, part * PackColumns,
+                    Math.Min(width, (part + 1) * PackColumns), centre, panel, stride));
             // A job owns its entries, and the blocks of columns come in order: so one order of sums for every entry.
             Parallel.For(0, jobs.Count, job => AddPanel(panel, stride, rows, jobs[job].First * JobRows, jobs[job].Second * JobRows, gram));
         }
@@ -89,7 +91,8 @@ public sealed class GramMatrix
         for (int i = 0; i < rows; i++)
         {
             if (!double.IsFinite(gram[(i * rows) + i]))
-                throw new ArgumentException($"row {i} has norm {gram[(i * rows) + i]} squared; expected finite values of magnitude below 1e18", nameof(values));
+                throw new ArgumentException(
+                    $"row {i} has norm {gram[(i * rows) + i]} squared; expected finite values of magnitude below 1e18", nameof(values));
         }
         Parallel.For(0, jobs.Count, job => Mirror(gram, rows, jobs[job].First * JobRows, jobs[job].Second * JobRows));
         return new GramMatrix(rows, gram);
@@ -100,7 +103,8 @@ public sealed class GramMatrix
     {
         RequireCount(count);
         if (count < 1 || (long)count * count != values.Length)
-            throw new ArgumentException($"{values.Length} values for [{count}, {count}]; expected count * count, at least 1", nameof(values));
+            throw new ArgumentException(
+                $"{values.Length} values for [{count}, {count}]; expected count * count, at least 1", nameof(values));
         for (int i = 0; i < count; i++)
         {
             for (int j = 0; j < i; j++)
@@ -173,9 +177,12 @@ public sealed class GramMatrix
             throw new ArgumentException($"a Gram matrix of {count} rows; expected at most {most}", nameof(count));
     }
 
-    /// <summary>Copies columns [fromInBlock, toInBlock) of the block into the panel [rows, stride], less their means when centred.</summary>
+    /// <summary>
+    /// Copies columns [fromInBlock, toInBlock) of the block into the panel [rows, stride], less their means when centred.
+    /// </summary>
     private static void Pack(
-        ReadOnlySpan<float> values, int rows, int columns, int block, int fromInBlock, int toInBlock, bool centre, float[] panel, int stride)
+        ReadOnlySpan<float> values, int rows, int columns, int block, int fromInBlock, int toInBlock,
+        bool centre, float[] panel, int stride)
     {
         int width = toInBlock - fromInBlock;
         Span<double> means = stackalloc double[PackColumns];
@@ -286,7 +293,9 @@ public sealed class GramMatrix
         return (double)four.GetElement(0) + four.GetElement(2) + ((double)four.GetElement(1) + four.GetElement(3));
     }
 
-    /// <summary>Copies the entries (i, j), i &lt; j, of one job's rows to (j, i); by squares, so that both sides stay in the cache.</summary>
+    /// <summary>
+    /// Copies the entries (i, j), i &lt; j, of one job's rows to (j, i); by squares, so that both sides stay in the cache.
+    /// </summary>
     private static void Mirror(double[] gram, int rows, int firstI, int firstJ)
     {
         for (int i = firstI; i < Math.Min(firstI + JobRows, rows); i++)

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics;
 using WeightSpace.Numerics;
 
 namespace WeightSpace.Tasks;
@@ -29,25 +30,45 @@ public static class MachineData
             throw new ArgumentException($"x holds {x.Length} values, [time {length}, {TaskSpec.Inputs}, {stride}] was expected", nameof(x));
         if (y.Length != length * TaskSpec.Outputs * stride)
             throw new ArgumentException($"y holds {y.Length} values, [time {length}, {TaskSpec.Outputs}, {stride}] was expected", nameof(y));
-        if (count < stride)
+        if (stride % Lanes.Count != 0)
+            throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
+        // Sixteen sequences at a time: their commands and answers side by side, so that a bit of all of them is one vector.
+        Span<int> commands = length <= MaxStackLength ? stackalloc int[length] : new int[length];
+        Span<int> answers = length <= MaxStackLength ? stackalloc int[length] : new int[length];
+        Span<int> commandLanes = length <= MaxStackLength ? stackalloc int[length * Lanes.Count] : new int[length * Lanes.Count];
+        Span<int> answerLanes = length <= MaxStackLength ? stackalloc int[length * Lanes.Count] : new int[length * Lanes.Count];
+        for (int block = 0; block < stride; block += Lanes.Count)
         {
-            x.Clear();
-            y.Clear();
-        }
-        Span<int> commands = length <= 1024 ? stackalloc int[length] : new int[length];
-        Span<int> answers = length <= 1024 ? stackalloc int[length] : new int[length];
-        for (int column = 0; column < count; column++)
-        {
-            DrawCommands(task, seed, split, (ulong)(firstSequence + column), commands);
-            Answer(task, commands, answers);
-            for (int time = 0; time < length; time++)
+            commandLanes.Clear();
+            answerLanes.Clear();
+            for (int lane = 0; lane < Math.Min(Lanes.Count, count - block); lane++)
             {
-                Span<float> bits = x.Slice(time * TaskSpec.Inputs * stride, TaskSpec.Inputs * stride);
-                for (int bit = 0; bit < TaskSpec.Inputs; bit++)
-                    bits[(bit * stride) + column] = (commands[time] >> bit) & 1;
-                bits = y.Slice(time * TaskSpec.Outputs * stride, TaskSpec.Outputs * stride);
-                for (int bit = 0; bit < TaskSpec.Outputs; bit++)
-                    bits[(bit * stride) + column] = (answers[time] >> bit) & 1;
+                DrawCommands(task, seed, split, (ulong)(firstSequence + block + lane), commands);
+                Answer(task, commands, answers);
+                for (int time = 0; time < length; time++)
+                {
+                    commandLanes[(time * Lanes.Count) + lane] = commands[time];
+                    answerLanes[(time * Lanes.Count) + lane] = answers[time];
+                }
+            }
+            SpreadBits(commandLanes, TaskSpec.Inputs, stride, x[block..]);
+            SpreadBits(answerLanes, TaskSpec.Outputs, stride, y[block..]);
+        }
+    }
+
+    private const int MaxStackLength = 256;
+
+    /// <summary>bits[time, bit, first 16 of stride] = bit of words[time, 16], as 0 or 1.</summary>
+    private static void SpreadBits(ReadOnlySpan<int> words, int bits, int stride, Span<float> target)
+    {
+        for (int time = 0; time < words.Length / Lanes.Count; time++)
+        {
+            Vector512<int> word = Vector512.Create(words[(time * Lanes.Count)..]);
+            for (int bit = 0; bit < bits; bit++)
+            {
+                Vector512<int> isSet = Vector512.Equals(word & Vector512<int>.One, Vector512<int>.One);
+                (isSet.AsSingle() & Vector512<float>.One).CopyTo(target[(((time * bits) + bit) * stride)..]);
+                word >>= 1;
             }
         }
     }

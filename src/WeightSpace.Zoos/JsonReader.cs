@@ -33,6 +33,17 @@ public sealed class JsonReader
 
     public double Double(string key) => Get(key, JsonValueKind.Number, "a number").GetDouble();
 
+    /// <summary>A whole number in <paramref name="range"/>.</summary>
+    public int Int32(string key, NumberRange range) => Int32(key) is var value && range.Contains(value) ? value : throw Wrong(key, $"a whole number, {range}");
+
+    /// <summary>A whole number in <paramref name="range"/>.</summary>
+    public long Int64(string key, NumberRange range) => Int64(key) is var value && range.Contains(value) ? value : throw Wrong(key, $"a whole number, {range}");
+
+    /// <summary>A number in <paramref name="range"/>.</summary>
+    public double Double(string key, NumberRange range) => Double(key) is var value && range.Contains(value) ? value : throw Wrong(key, $"a number, {range}");
+
+    public double? OptionalDouble(string key, NumberRange range) => IsNull(key) ? null : Double(key, range);
+
     public double? OptionalDouble(string key) => IsNull(key) ? null : Double(key);
 
     public string? OptionalString(string key) => IsNull(key) ? null : String(key);
@@ -52,17 +63,26 @@ public sealed class JsonReader
             yield return new JsonReader(item, $"{Path}.{key}[{index++}]");
     }
 
+    /// <summary>The items of a list, whatever they are.</summary>
+    public IEnumerable<JsonElement> Items(string key) => Get(key, JsonValueKind.Array, "a list").EnumerateArray();
+
     public long[] Int64Array(string key) =>
         [.. Get(key, JsonValueKind.Array, "a list").EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt64(out long value) ? value : throw Wrong(key, "a list of whole numbers"))];
+
+    /// <summary>A list of whole numbers, each in <paramref name="range"/>.</summary>
+    public long[] Int64Array(string key, NumberRange range) => Int64Array(key) is var values && values.All(value => range.Contains(value)) ? values : throw Wrong(key, $"a list of whole numbers, each {range}");
 
     public string[] StringArray(string key) =>
         [.. Get(key, JsonValueKind.Array, "a list").EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Wrong(key, "a list of texts"))];
 
-    /// <summary>Refuses keys that nobody asked for.</summary>
+    /// <summary>Refuses keys that nobody asked for, and keys that stand twice.</summary>
     public void Done()
     {
+        var seen = new HashSet<string>();
         foreach (JsonProperty property in _element.EnumerateObject())
         {
+            if (!seen.Add(property.Name))
+                throw new InvalidDataException($"{Path}: the key '{property.Name}' stands twice; once was expected");
             if (!_read.Contains(property.Name))
                 throw new InvalidDataException($"{Path}: found the key '{property.Name}', which is not known there; known are {string.Join(", ", _read.Order(StringComparer.Ordinal))}");
         }

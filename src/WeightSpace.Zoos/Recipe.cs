@@ -16,6 +16,10 @@ public sealed class Recipe
     /// </summary>
     public const int Arithmetic = 1;
 
+    // Made when first asked for: an experiment of a million networks is counted and checked without them.
+    private byte[]? _canonicalJson;
+    private string? _id;
+
     public Recipe(TaskSpec task, Architecture architecture, TrainingSpec training, ulong initSeed, ulong dataSeed)
     {
         if (architecture.Inputs != TaskSpec.Inputs || architecture.Outputs != TaskSpec.Outputs)
@@ -25,8 +29,6 @@ public sealed class Recipe
         Training = training;
         InitSeed = initSeed;
         DataSeed = dataSeed;
-        CanonicalJson = RecipeJson.Write(this);
-        Id = Convert.ToHexStringLower(SHA256.HashData(CanonicalJson));
     }
 
     public TaskSpec Task { get; }
@@ -42,22 +44,20 @@ public sealed class Recipe
     public ulong DataSeed { get; }
 
     /// <summary>UTF-8, keys sorted, no white space, numbers in their shortest round-trip form.</summary>
-    public byte[] CanonicalJson { get; }
+    public byte[] CanonicalJson => _canonicalJson ??= RecipeJson.Write(this);
 
     /// <summary>SHA-256 of <see cref="CanonicalJson"/>, 64 hexadecimal digits.</summary>
-    public string Id { get; }
+    public string Id => _id ??= Convert.ToHexStringLower(SHA256.HashData(CanonicalJson));
 
     /// <summary>Operations of training to the step budget, without evaluation.</summary>
     public double TrainingFlops => (double)Architecture.TrainingFlops * Task.SequenceLength * Training.Batch * Training.Stop.Steps;
 
-    /// <summary>Upper bound of the checkpoints that a network of this recipe leaves.</summary>
-    public int MaxCheckpoints
-    {
-        get
-        {
-            long last = Training.Stop.Steps;
-            int scheduled = Training.Checkpoints.Steps(last).Count();
-            return Training.Checkpoints.Contains(last) ? scheduled : scheduled + 1;
-        }
-    }
+    /// <summary>Upper bound of the checkpoints that a network of this recipe leaves: the scheduled ones and the last.</summary>
+    public int MaxCheckpoints => Bound(Training.Checkpoints, Training.Stop.Steps);
+
+    /// <summary>Upper bound of the snapshots that a network of this recipe leaves; 0 where none are scheduled.</summary>
+    public int MaxSnapshots => Training.Snapshots is null ? 0 : Bound(Training.Snapshots, Training.Stop.Steps);
+
+    private static int Bound(StepSchedule schedule, long last) =>
+        (int)Math.Min(int.MaxValue, schedule.CountTo(last) + (schedule.Contains(last) ? 0 : 1));
 }

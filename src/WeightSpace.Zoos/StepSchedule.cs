@@ -11,6 +11,9 @@ public abstract record StepSchedule
 
     public abstract bool Contains(long step);
 
+    /// <summary>How many steps are scheduled in [0, last].</summary>
+    public abstract long CountTo(long last);
+
     /// <summary>Steps 0, n, 2n, ...</summary>
     public sealed record Every(long Interval) : StepSchedule
     {
@@ -21,6 +24,8 @@ public abstract record StepSchedule
         }
 
         public override bool Contains(long step) => step % Interval == 0;
+
+        public override long CountTo(long last) => (last / Interval) + 1;
     }
 
     /// <summary>
@@ -46,6 +51,8 @@ public abstract record StepSchedule
 
         public override bool Contains(long step) => Steps(step).Last() == step;
 
+        public override long CountTo(long last) => Steps(last).LongCount();
+
         private double Fraction(int part) => (part * (4 / Count)) switch
         {
             0 => 1,
@@ -60,7 +67,18 @@ public abstract record StepSchedule
     {
         public override IEnumerable<long> Steps(long last) => List.Where(step => step <= last);
 
-        public override bool Contains(long step) => List.Contains(step);
+        public override bool Contains(long step) => CountTo(step) is > 0 and var count && List[(int)count - 1] == step;
+
+        public override long CountTo(long last)
+        {
+            int low = 0, high = List.Count;
+            while (low < high)
+            {
+                int middle = (low + high) / 2;
+                (low, high) = List[middle] <= last ? (middle + 1, high) : (low, middle);
+            }
+            return low;
+        }
 
         public bool Equals(At? other) => other is not null && List.SequenceEqual(other.List);
 

@@ -4,18 +4,29 @@ namespace WeightSpace.Zoos;
 public abstract record OptimizerSpec(double LearningRate)
 {
     public abstract string Name { get; }
+
+    /// <summary>The optimizer's state, one [parameter] block a slot, under PyTorch's names and in the order that a snapshot packs them.</summary>
+    public abstract IReadOnlyList<string> Slots { get; }
 }
 
 /// <summary>Stochastic gradient descent (torch.optim.SGD). <paramref name="Momentum"/> in [0, 1), default 0.</summary>
 public sealed record SgdSpec(double LearningRate, double Momentum) : OptimizerSpec(LearningRate)
 {
     public override string Name => "sgd";
+
+    public override IReadOnlyList<string> Slots => Momentum == 0 ? [] : s_slots;
+
+    private static readonly string[] s_slots = ["momentum_buffer"];
 }
 
 /// <summary>Adam (Kingma and Ba, arXiv 1412.6980; torch.optim.Adam). Defaults 0.9, 0.999, 1e-8.</summary>
 public sealed record AdamSpec(double LearningRate, double Beta1, double Beta2, double Epsilon) : OptimizerSpec(LearningRate)
 {
     public override string Name => "adam";
+
+    public override IReadOnlyList<string> Slots => s_slots;
+
+    private static readonly string[] s_slots = ["exp_avg", "exp_avg_sq"];
 }
 
 /// <summary>Held-out data: how many sequences, from which seed; the same for every network of a task.</summary>

@@ -27,6 +27,9 @@ internal sealed record DecisionTree(int[] Columns, double[] Thresholds, int[] Ch
 internal sealed class TreeGrower
 {
     private const int Bins = 256;
+    private const int LargestInsertion = 20; // rows; beyond, counting is faster
+    private const int BinShift = 56, WeightShift = 32; // of a key: 8 bits of bin, 24 of weight, 32 of label
+    private const long MostWeight = (1L << (BinShift - WeightShift)) - 1;
 
     private readonly FeatureMatrix _x;
     private readonly byte[] _bins;
@@ -36,8 +39,10 @@ internal sealed class TreeGrower
     private readonly int[] _weights; // draws of each row
     private readonly int[] _rows; // the drawn rows; a node is a range of it
     private readonly int[] _columns; // in random order as far as drawn
-    private readonly int[] _sorted; // rows of a node by bin
-    private readonly int[] _counts = new int[Bins]; // all 0 between two columns
+    private readonly int[] _aside; // rows of the right side while a node is parted
+    private readonly ulong[] _tags; // weight and label of each row, the lower part of its key
+    private readonly ulong[] _keys; // of a node's rows by bin: bin, weight, label
+    private readonly double[] _inverses; // 1 / count, because a division takes as long as the rest of a row's part in a split
     private readonly long[] _left;
     private readonly long[] _right;
     private RandomStream _random;
@@ -51,7 +56,10 @@ internal sealed class TreeGrower
             _weights[_random.NextBelow(x.Rows)]++;
         _rows = [.. Enumerable.Range(0, x.Rows).Where(row => _weights[row] > 0)];
         _columns = [.. Enumerable.Range(0, x.Columns)];
-        _sorted = new int[_rows.Length];
+        _aside = new int[_rows.Length];
+        _keys = new ulong[_rows.Length];
+        _tags = [.. _weights.Select((weight, row) => ((ulong)weight << WeightShift) | (uint)labels[row])];
+        _inverses = [.. Enumerable.Range(0, x.Rows + 1).Select(count => 1.0 / count)];
         _left = new long[classes];
         _right = new long[classes];
     }
@@ -126,63 +134,80 @@ internal sealed class TreeGrower
     {
         ReadOnlySpan<byte> bins = _bins.AsSpan(column * _x.Rows, _x.Rows);
         ReadOnlySpan<int> rows = _rows.AsSpan(from, to - from);
+        Span<ulong> keys = _keys.AsSpan(0, rows.Length);
+        if (rows.Length <= LargestInsertion)
+            SortByInsertion(bins, rows, keys);
+        else
+            SortByCounting(bins, rows, keys);
+        if (keys[0] >> BinShift == keys[^1] >> BinShift)
+            return (double.NegativeInfinity, 0);
+
+        Span<long> left = _left, right = _right;
+        long leftTotal = 0, leftSquares = 0, rightSquares = 0;
+        for (int c = 0; c < counts.Length; c++)
+        {
+            left[c] = 0;
+            right[c] = counts[c];
+            rightSquares += counts[c] * counts[c];
+        }
+        double best = double.NegativeInfinity;
+        int bestBin = 0;
+        for (int i = 0; i < keys.Length - 1; i++)
+        {
+            ulong key = keys[i];
+            int label = (int)(uint)key;
+            long weight = (long)(key >> WeightShift) & MostWeight;
+            leftSquares += weight * ((2 * left[label]) + weight);
+            rightSquares -= weight * ((2 * right[label]) - weight);
+            left[label] += weight;
+            right[label] -= weight;
+            leftTotal += weight;
+            if (key >> BinShift == keys[i + 1] >> BinShift)
+                continue;
+            double score = (leftSquares * _inverses[leftTotal]) + (rightSquares * _inverses[total - leftTotal]);
+            if (score > best)
+                (best, bestBin) = (score, (int)(key >> BinShift));
+        }
+        return (best, bestBin);
+    }
+
+    /// <summary>The keys of a node's rows, ascending by bin.</summary>
+    private void SortByInsertion(ReadOnlySpan<byte> bins, ReadOnlySpan<int> rows, Span<ulong> keys)
+    {
+        for (int i = 0; i < rows.Length; i++)
+        {
+            ulong key = ((ulong)bins[rows[i]] << BinShift) | _tags[rows[i]];
+            int at = i;
+            for (; at > 0 && keys[at - 1] > key; at--)
+                keys[at] = keys[at - 1];
+            keys[at] = key;
+        }
+    }
+
+    /// <summary>The same by counting, which costs no more for each row the more there are; the mask skips the empty bins.</summary>
+    private void SortByCounting(ReadOnlySpan<byte> bins, ReadOnlySpan<int> rows, Span<ulong> keys)
+    {
+        Span<int> starts = stackalloc int[Bins];
+        starts.Clear();
         Span<ulong> occupied = stackalloc ulong[Bins / 64];
         occupied.Clear();
         foreach (int row in rows)
         {
             int bin = bins[row];
-            _counts[bin]++;
+            starts[bin]++;
             occupied[bin >> 6] |= 1UL << bin;
         }
-        int start = 0, distinct = 0;
+        int start = 0;
         for (int word = 0; word < occupied.Length; word++)
         {
             for (ulong left = occupied[word]; left != 0; left &= left - 1)
             {
                 int bin = (word << 6) + BitOperations.TrailingZeroCount(left);
-                (start, _counts[bin]) = (start + _counts[bin], start);
-                distinct++;
+                (start, starts[bin]) = (start + starts[bin], start);
             }
         }
-        foreach (int row in rows) // counting sort; afterwards _counts has the end of each bin
-            _sorted[_counts[bins[row]]++] = row;
-
-        double best = double.NegativeInfinity;
-        int bestBin = 0;
-        long leftTotal = 0, leftSquares = 0, rightSquares = 0;
-        for (int c = 0; c < counts.Length; c++)
-        {
-            _left[c] = 0;
-            _right[c] = counts[c];
-            rightSquares += counts[c] * counts[c];
-        }
-        int position = 0;
-        for (int word = 0; word < occupied.Length; word++)
-        {
-            for (ulong left = occupied[word]; left != 0; left &= left - 1)
-            {
-                int bin = (word << 6) + BitOperations.TrailingZeroCount(left);
-                int end = _counts[bin];
-                _counts[bin] = 0;
-                if (--distinct == 0)
-                    continue; // nothing would be left on the right
-                for (; position < end; position++)
-                {
-                    int row = _sorted[position];
-                    int label = _labels[row];
-                    long weight = _weights[row];
-                    leftSquares += weight * ((2 * _left[label]) + weight);
-                    rightSquares -= weight * ((2 * _right[label]) - weight);
-                    _left[label] += weight;
-                    _right[label] -= weight;
-                    leftTotal += weight;
-                }
-                double score = ((double)leftSquares / leftTotal) + ((double)rightSquares / (total - leftTotal));
-                if (score > best)
-                    (best, bestBin) = (score, bin);
-            }
-        }
-        return (best, bestBin);
+        foreach (int row in rows)
+            keys[starts[bins[row]]++] = ((ulong)bins[row] << BinShift) | _tags[row];
     }
 
     /// <summary>Puts the rows of the left side first; the threshold lies midway between the two values next to it.</summary>
@@ -203,10 +228,10 @@ internal sealed class TreeGrower
             else
             {
                 above = Math.Min(above, value);
-                _sorted[right++] = row;
+                _aside[right++] = row;
             }
         }
-        _sorted.AsSpan(0, right).CopyTo(_rows.AsSpan(middle));
+        _aside.AsSpan(0, right).CopyTo(_rows.AsSpan(middle));
         return (middle, below + ((above - below) / 2));
     }
 }

@@ -27,7 +27,8 @@ internal static class ClassifierInput
         ArgumentNullException.ThrowIfNull(trainLabels);
         ArgumentNullException.ThrowIfNull(test);
         if (train.Rows < 1 || train.Columns < 1)
-            throw new ArgumentException($"{train.Name} is [{train.Rows}, {train.Columns}]; expected at least one row and column", nameof(train));
+            throw new ArgumentException(
+                $"{train.Name} is [{train.Rows}, {train.Columns}]; expected at least one row and column", nameof(train));
         if (test.Columns != train.Columns)
             throw new ArgumentException($"{test.Name} has {test.Columns} columns; expected {train.Columns} as in training", nameof(test));
         if (trainLabels.Length != train.Rows)

@@ -46,7 +46,8 @@ public static class PermutedLabels
             scores[p] = CrossValidation.Run(x, Permute(labels, groups, seed, p), groups, c, folds, seed).Accuracy);
         Array.Sort(scores);
         int asGood = scores.Count(score => score >= observed - 1e-12); // equal shares may differ by their rounding
-        return new PermutationBaseline(scores.Average(), Intervals.Percentile(scores, 0.95), (1.0 + asGood) / (1 + permutations), permutations);
+        return new PermutationBaseline(
+            scores.Average(), Intervals.Percentile(scores, 0.95), (1.0 + asGood) / (1 + permutations), permutations);
     }
 
     /// <summary>One permutation of the labels, by its number.</summary>

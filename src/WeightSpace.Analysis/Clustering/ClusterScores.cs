@@ -106,12 +106,14 @@ public static class ClusterScores
         {
             foreach (int b in sizesB)
             {
-                double fixedPart = logFactorial[a] + logFactorial[b] + logFactorial[count - a] + logFactorial[count - b] - logFactorial[count];
+                double fixedPart = logFactorial[a] + logFactorial[b] + logFactorial[count - a]
+                    + logFactorial[count - b] - logFactorial[count];
                 for (int cell = Math.Max(1, a + b - count); cell <= Math.Min(a, b); cell++)
                 {
                     double logProbability = fixedPart - logFactorial[cell] - logFactorial[a - cell] - logFactorial[b - cell]
                         - logFactorial[count - a - b + cell];
-                    expected += cell / (double)count * (Math.Log(count) + Math.Log(cell) - Math.Log(a) - Math.Log(b)) * Math.Exp(logProbability);
+                    expected += cell / (double)count * (Math.Log(count) + Math.Log(cell) - Math.Log(a) - Math.Log(b))
+                        * Math.Exp(logProbability);
                 }
             }
         }

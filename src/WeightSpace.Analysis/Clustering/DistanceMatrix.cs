@@ -27,7 +27,9 @@ public sealed class DistanceMatrix
         }
     }
 
-    /// <summary>Distances from inner products. Their error is about 1e-3 of the norms for rows nearly equal, so centre them first.</summary>
+    /// <summary>
+    /// Distances from inner products. Their error is about 1e-3 of the norms for rows nearly equal, so centre them first.
+    /// </summary>
     public static DistanceMatrix FromGram(GramMatrix gram)
     {
         ArgumentNullException.ThrowIfNull(gram);

@@ -21,7 +21,9 @@ public sealed record Merge(int First, int Second, double Height, int Size);
 /// <summary>A tree of Count rows: Count - 1 merges in the order of their heights.</summary>
 public sealed record Dendrogram(int Count, Merge[] Merges)
 {
-    /// <summary>The rows in the given number of clusters: what the first Count - clusters merges made, numbered by first appearance.</summary>
+    /// <summary>
+    /// The rows in the given number of clusters: what the first Count - clusters merges made, numbered by first appearance.
+    /// </summary>
     public int[] Cut(int clusters)
     {
         if (clusters < 1 || clusters > Count)
@@ -107,7 +109,8 @@ public static class HierarchicalClustering
             ref double fromY = ref distances[DistanceMatrix.Index(count, i, y)];
             fromY = linkage == Linkage.Ward
                 ? Math.Sqrt(Math.Max(0,
-                    (((size + sizeX) * fromX * fromX) + ((size + sizeY) * fromY * fromY) - (size * height * height)) / (size + sizeX + sizeY)))
+                    (((size + sizeX) * fromX * fromX) + ((size + sizeY) * fromY * fromY) - (size * height * height))
+                        / (size + sizeX + sizeY)))
                 : ((sizeX * fromX) + (sizeY * fromY)) / (sizeX + sizeY);
         }
     }

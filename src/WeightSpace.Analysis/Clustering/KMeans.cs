@@ -33,7 +33,8 @@ public static class KMeans
         if (starts < 1)
             throw new ArgumentException($"{starts} starts; expected at least 1", nameof(starts));
         var results = new KMeansResult[starts];
-        Parallel.For(0, starts, start => results[start] = FitOnce(gram, clusters, new RandomStream(seed, RandomPurpose.Clustering, (ulong)start)));
+        Parallel.For(0, starts,
+            start => results[start] = FitOnce(gram, clusters, new RandomStream(seed, RandomPurpose.Clustering, (ulong)start)));
         return results.MinBy(result => result.Inertia)!;
     }
 
@@ -120,7 +121,9 @@ public static class KMeans
         return labels;
     }
 
-    /// <summary>Labels with the sums over the Gram matrix that give the distances to the clusters' means; no cluster is ever empty.</summary>
+    /// <summary>
+    /// Labels with the sums over the Gram matrix that give the distances to the clusters' means; no cluster is ever empty.
+    /// </summary>
     private sealed class Partition
     {
         private readonly GramMatrix _gram;

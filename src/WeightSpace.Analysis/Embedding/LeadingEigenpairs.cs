@@ -23,7 +23,10 @@ internal static class LeadingEigenpairs
     public static (double[] Values, double[][] Vectors) Dense(GramMatrix gram, int wanted)
     {
         (double[] values, double[,] vectors) = Decompose(gram.Count, (i, j) => gram[i, j]);
-        return (values[..wanted], [.. Enumerable.Range(0, wanted).Select(c => Enumerable.Range(0, gram.Count).Select(i => vectors[i, c]).ToArray())]);
+        var leading = new double[wanted][];
+        for (int c = 0; c < wanted; c++)
+            leading[c] = [.. Enumerable.Range(0, gram.Count).Select(i => vectors[i, c])];
+        return (values[..wanted], leading);
     }
 
     /// <summary>
@@ -65,7 +68,8 @@ internal static class LeadingEigenpairs
                 space.Restart(ritz, coordinates, kept);
         }
         throw new InvalidOperationException(
-            $"{expansion.Count} of {wanted} eigenpairs of a Gram matrix of {count} rows have residuals above {Tolerance * largest:g3} after {MostIterations} iterations");
+            $"{expansion.Count} of {wanted} eigenpairs of a Gram matrix of {count} rows have residuals above "
+            + $"{Tolerance * largest:g3} after {MostIterations} iterations");
     }
 
     /// <summary>All eigenvalues in descending order and their eigenvectors as columns.</summary>

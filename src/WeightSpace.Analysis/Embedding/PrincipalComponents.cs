@@ -30,7 +30,8 @@ public sealed record PrincipalComponents(double[] Variances, double[] VarianceSh
                 sum += value;
             // Centred rows sum to nothing; rounding in float leaves some 1e-7 of each product.
             if (Math.Abs(sum) > 1e-4 * Math.Sqrt(rows * centred[i, i] * trace))
-                throw new ArgumentException($"the inner products of row {i} sum to {sum:g3}; expected a centred Gram matrix, so about 0", nameof(centred));
+                throw new ArgumentException(
+                    $"the inner products of row {i} sum to {sum:g3}; expected a centred Gram matrix, so about 0", nameof(centred));
         }
 
         (double[] values, double[][] vectors) = LeadingEigenpairs.Compute(centred, components);

@@ -14,7 +14,8 @@ public static class Intervals
     /// 1927, at the effective sample size n / deff (Korn and Graubard, "Confidence intervals for proportions with small expected
     /// number of positive counts estimated from survey data", 1998). deff is Kish's design effect, the variance of the mean
     /// estimated between groups over that of n independent draws, but at least 1; where all or none is correct there is no
-    /// variance to estimate it from, and it is 1. Rows of one group only count as one draw.
+    /// variance to estimate it from, and it is 1. Rows each in a group of their own give the plain interval; rows that are all in one
+    /// group count as one draw.
     /// </summary>
     /// <param name="correct">Whether each row was answered correctly.</param>
     /// <param name="groups">The group of each row.</param>
@@ -35,7 +36,7 @@ public static class Intervals
                 between += excess * excess;
             }
             between *= members.Length / (members.Length - 1.0) / (rows * rows);
-            effective = rows / Math.Max(1, between / (share * (1 - share) / rows));
+            effective = rows / Math.Max(1, between / (share * (1 - share) / (rows - 1)));
         }
         double z = NormalQuantile(level);
         double scale = 1 + (z * z / effective);
@@ -73,7 +74,8 @@ public static class Intervals
         ArgumentNullException.ThrowIfNull(denominators);
         int[][] members = Members(numerators.Length, groups);
         if (denominators.Length != numerators.Length)
-            throw new ArgumentException($"{denominators.Length} denominators; expected {numerators.Length}, one for each row", nameof(denominators));
+            throw new ArgumentException(
+                $"{denominators.Length} denominators; expected {numerators.Length}, one for each row", nameof(denominators));
         if (!numerators.All(double.IsFinite))
             throw new ArgumentException("a value is not finite; expected finite ones", nameof(numerators));
         if (!denominators.All(value => double.IsFinite(value) && value >= 0) || denominators.All(value => value == 0))
@@ -146,7 +148,8 @@ public static class Intervals
     {
         ArgumentNullException.ThrowIfNull(groups);
         if (rows < 1 || groups.Length != rows)
-            throw new ArgumentException($"{groups.Length} group numbers of {rows} rows; expected one for each of at least 1 row", nameof(groups));
+            throw new ArgumentException(
+                $"{groups.Length} group numbers of {rows} rows; expected one for each of at least 1 row", nameof(groups));
         (int[] dense, int count) = ClusterScores.Dense(groups);
         var members = new List<int>[count];
         for (int row = 0; row < rows; row++)

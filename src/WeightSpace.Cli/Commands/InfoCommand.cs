@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using WeightSpace.Zoos;
+
+namespace WeightSpace.Cli.Commands;
+
+/// <summary><c>weightspace info ZOO</c>: what is in a zoo.</summary>
+internal static class InfoCommand
+{
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var folder = new Argument<string>("ZOO") { Description = "The folder of a zoo." };
+        var command = new Command("info", "Say what is in a zoo.") { folder };
+        command.SetAction(parsed => context(parsed).Run(run => Run(run, parsed.GetRequiredValue(folder))));
+        return command;
+    }
+
+    private static Answer Run(CommandContext context, string folder)
+    {
+        Zoo zoo = Zoo.Open(folder);
+        ZooManifest manifest = zoo.Manifest;
+        TextWriter text = context.Text;
+        long bytes = manifest.Files.Sum(file => file.Bytes);
+        text.WriteLine($"{manifest.Name}: {Units.Count(manifest.Totals.Networks)} networks, {Units.Count(manifest.Totals.Checkpoints)} checkpoints, {Units.Count(manifest.Totals.Snapshots)} snapshots, {Units.Scaled(bytes, "B")}");
+        if (manifest.Description is not null)
+            text.WriteLine(manifest.Description);
+        text.WriteLine($"licence {manifest.Licence ?? "not stated"}; grown by weightspace {manifest.Version}, arithmetic {manifest.Arithmetic}");
+        foreach (WeightSpace.Networks.Architecture architecture in manifest.Architectures)
+            text.WriteLine($"architecture {architecture.Name}: {architecture.Layers.Count} layers, {Units.Count(architecture.Parameters.Count)} parameters");
+        text.WriteLine();
+        text.WriteLine($"{"class",-30} {"networks",9} {"finished",9} {"diverged",9} {"failed",7} {"steps",15} {"held-out loss: least, median, most",36}");
+        var classes = new JsonArray();
+        foreach (IGrouping<string, NetworkRow> group in zoo.Networks.GroupBy(network => network.Class))
+        {
+            float[] losses = [.. group.Where(network => network.EvalLoss is not null).Select(network => network.EvalLoss!.Value).Order()];
+            int Count(NetworkStatus status) => group.Count(network => network.Status == status);
+            long least = group.Min(network => network.Steps), most = group.Max(network => network.Steps);
+            string range = losses.Length == 0 ? "none" : $"{Units.Short(losses[0])}, {Units.Short(losses[losses.Length / 2])}, {Units.Short(losses[^1])}";
+            text.WriteLine($"{group.Key,-30} {group.Count(),9} {Count(NetworkStatus.Finished),9} {Count(NetworkStatus.Diverged),9} {Count(NetworkStatus.Failed),7} {(least == most ? $"{most}" : $"{least}..{most}"),15} {range,36}");
+            classes.Add(new JsonObject
+            {
+                ["class"] = group.Key,
+                ["networks"] = group.Count(),
+                ["finished"] = Count(NetworkStatus.Finished),
+                ["diverged"] = Count(NetworkStatus.Diverged),
+                ["failed"] = Count(NetworkStatus.Failed),
+                ["min_steps"] = least,
+                ["max_steps"] = most,
+                ["min_eval_loss"] = losses.Length == 0 ? null : losses[0],
+                ["median_eval_loss"] = losses.Length == 0 ? null : losses[losses.Length / 2],
+                ["max_eval_loss"] = losses.Length == 0 ? null : losses[^1],
+            });
+        }
+        return new Answer(new JsonObject
+        {
+            ["zoo"] = folder,
+            ["name"] = manifest.Name,
+            ["licence"] = manifest.Licence,
+            ["version"] = manifest.Version,
+            ["arithmetic"] = manifest.Arithmetic,
+            ["networks"] = manifest.Totals.Networks,
+            ["checkpoints"] = manifest.Totals.Checkpoints,
+            ["snapshots"] = manifest.Totals.Snapshots,
+            ["bytes"] = bytes,
+            ["architectures"] = new JsonArray([.. manifest.Architectures.Select(a => new JsonObject { ["name"] = a.Name, ["parameters"] = a.Parameters.Count })]),
+            ["classes"] = classes,
+        });
+    }
+}

@@ -1,0 +1,84 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using WeightSpace.Numerics;
+using WeightSpace.Tasks;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
+using WeightSpace.Zoos.Formats;
+
+namespace WeightSpace.Cli.Commands;
+
+/// <summary>
+/// <c>weightspace sample EXPERIMENT --task NAME --split train|eval --count N --out FILE.npz</c>: the exact data that networks see, for anyone who
+/// wants to check: <c>x</c> [sequence, batch, 9] and <c>y</c> [sequence, batch, 8].
+/// </summary>
+internal static class SampleCommand
+{
+    private const long MaxBytes = 4L << 30;
+
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file." };
+        var task = new Option<string>("--task") { Description = "The task: ParityMachine, ParityMachineModified, ...", Required = true, HelpName = "NAME" };
+        var split = new Option<string>("--split") { Description = "train: the stream that networks learn from; eval: the held-out data.", Required = true };
+        split.AcceptOnlyFromAmong("train", "eval");
+        var count = new Option<int?>("--count") { Description = "Sequences; default: one batch (train), or all held-out sequences (eval).", HelpName = "N" };
+        var dataSeed = new Option<ulong?>("--data-seed") { Description = "Which network's stream (train only); default: the experiment's first data seed.", HelpName = "SEED" };
+        var output = new Option<string>("--out") { Description = "The file to write.", Required = true, HelpName = "FILE.npz" };
+        var command = new Command("sample", "Write the exact data of a task, as numpy arrays.") { experiment, task, split, count, dataSeed, output };
+        command.SetAction(parsed => context(parsed).Run(run =>
+        {
+            Recipe recipe = Find(Experiment.Load(parsed.GetRequiredValue(experiment)), parsed.GetRequiredValue(task));
+            bool train = parsed.GetRequiredValue(split) == "train";
+            int sequences = parsed.GetValue(count) ?? (train ? recipe.Training.Batch : recipe.Training.Evaluation.Sequences);
+            long bytes = 4L * sequences * recipe.Task.SequenceLength * (TaskSpec.Inputs + TaskSpec.Outputs);
+            if (sequences < 1 || bytes > MaxBytes)
+                throw new InputException($"--count: found {sequences}, expected 1 to {MaxBytes / 4 / recipe.Task.SequenceLength / (TaskSpec.Inputs + TaskSpec.Outputs)} sequences");
+            if (!train && parsed.GetValue(dataSeed) is not null)
+                throw new InputException("--data-seed: held-out data have the seed of the experiment (training.evaluation.seed); leave it out with --split eval");
+            ulong seed = train ? parsed.GetValue(dataSeed) ?? recipe.DataSeed : recipe.Training.Evaluation.Seed;
+            string path = parsed.GetRequiredValue(output);
+            Write(path, recipe.Task, seed, train ? Split.Train : Split.Evaluation, sequences);
+            run.Text.WriteLine($"{path}: x [{recipe.Task.SequenceLength}, {sequences}, {TaskSpec.Inputs}] and y [{recipe.Task.SequenceLength}, {sequences}, {TaskSpec.Outputs}] of {recipe.Task.Name}, seed {seed}");
+            return new Answer(new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.SequenceLength, ["count"] = sequences, ["seed"] = seed });
+        }));
+        return command;
+    }
+
+    private static Recipe Find(Experiment experiment, string name)
+    {
+        Recipe[] recipes = [.. experiment.Settings().Select(setting => setting.Example)];
+        Recipe[] found = [.. recipes.Where(recipe => recipe.Task.Name == name)];
+        if (found.Length == 0)
+            throw new InputException($"--task: found '{name}', expected one of {string.Join(", ", recipes.Select(recipe => recipe.Task.Name).Distinct())}");
+        return found.All(recipe => Same(recipe, found[0])) ? found[0]
+            : throw new InputException($"--task: the experiment has {name} with different sequence lengths, modifications or held-out data; write an experiment with the one you want");
+    }
+
+    private static bool Same(Recipe a, Recipe b) =>
+        a.Task.SequenceLength == b.Task.SequenceLength && a.Training.Evaluation == b.Training.Evaluation
+        && (a.Task.Modification, b.Task.Modification) is var (left, right)
+        && (left is null || (left.Inverted == right!.Inverted && left.Share == right.Share && left.Key.SequenceEqual(right.Key)));
+
+    private static void Write(string path, TaskSpec task, ulong seed, Split split, int count)
+    {
+        int stride = Lanes.Padded(count), length = task.SequenceLength;
+        float[] x = new float[length * TaskSpec.Inputs * stride], y = new float[length * TaskSpec.Outputs * stride];
+        MachineData.Sample(task, seed, split, 0, count, stride, x, y);
+        TensorEntry[] arrays = [new("x", TensorType.F32, [length, count, TaskSpec.Inputs]), new("y", TensorType.F32, [length, count, TaskSpec.Outputs])];
+        AtomicFile.Write(path, stream => Npz.Write(stream, arrays, (index, sink) =>
+        {
+            (float[] values, int features) = index == 0 ? (x, TaskSpec.Inputs) : (y, TaskSpec.Outputs);
+            float[] row = new float[features];
+            for (int time = 0; time < length; time++)
+            {
+                for (int sequence = 0; sequence < count; sequence++)
+                {
+                    for (int feature = 0; feature < features; feature++)
+                        row[feature] = values[(((time * features) + feature) * stride) + sequence];
+                    sink.Write(row);
+                }
+            }
+        }));
+    }
+}

@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using WeightSpace.Engines.Local;
+using WeightSpace.Numerics;
+using WeightSpace.Training;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
+
+namespace WeightSpace.Cli.Commands;
+
+/// <summary><c>weightspace train EXPERIMENT --out ZOO</c>: grows a zoo, or goes on growing it.</summary>
+internal static class TrainCommand
+{
+    private const int DefaultUnit = 8;
+
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file (docs/experiment.md)." };
+        var output = new Option<string?>("--out") { Description = "The folder of the zoo. Called again with the same folder, training goes on where it stopped.", HelpName = "ZOO" };
+        Option<int> threads = ThreadsOption();
+        var unit = new Option<int>("--unit") { Description = "Networks to a work unit. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => DefaultUnit };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Only say how many networks, parameters, FLOPs and bytes it would be, and how long it would take here." };
+        var command = new Command("train", "Train the networks of an experiment into a zoo.") { experiment, output, threads, unit, dryRun };
+        command.SetAction(parsed => context(parsed).Run(run =>
+        {
+            int threadCount = Positive(parsed, threads), unitSize = Positive(parsed, unit);
+            string path = parsed.GetRequiredValue(experiment);
+            Experiment loaded = Experiment.Load(path);
+            if (parsed.GetValue(dryRun))
+                return DryRun.Run(run, loaded, threadCount);
+            string folder = parsed.GetValue(output) ?? throw new InputException("train: --out ZOO is missing; name the folder that the zoo is to be written to, or use --dry-run");
+            return Grow(run, loaded, folder, threadCount, unitSize);
+        }));
+        return command;
+    }
+
+    /// <summary>How many threads work; by default one to a core.</summary>
+    public static Option<int> ThreadsOption() => new("--threads") { Description = "Worker threads; default: one to a core. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
+
+    /// <summary>An option's value, at least 1.</summary>
+    public static int Positive(ParseResult parsed, Option<int> option) => parsed.GetValue(option) is var value && value > 0 ? value
+        : throw new InputException($"{option.Name}: found {value}, expected a whole number of at least 1");
+
+    /// <summary>Trains what is missing of a zoo and says what there is then.</summary>
+    public static Answer Grow(CommandContext context, Experiment experiment, string folder, int threads, int unitSize = DefaultUnit)
+    {
+        if (!Lanes.HasHardwareFma)
+            context.Text.WriteLine("This CPU (or these settings) has no fused multiply-add: the results will be exact, but some 300 times slower.");
+        bool grew;
+        using (ProgressLine progress = context.Progress())
+        {
+            grew = LocalEngine.Grow(experiment, folder, threads, unitSize, () => new Trainer(), context.Time, done =>
+            {
+                double perNetwork = (double)done.TotalSteps / done.TotalNetworks;
+                progress.Report(done.Stage, done.Steps, done.TotalSteps, $"{Units.Count(done.Networks)} of {Units.Count(done.TotalNetworks)} networks",
+                    speed => $"{Units.Short(speed / perNetwork)} networks/s", done.StepsBefore);
+            }, context.Stop);
+        }
+        Zoo zoo = Zoo.Open(folder);
+        ZooTotals totals = zoo.Manifest.Totals;
+        context.Text.WriteLine($"{folder}: {Units.Count(totals.Networks)} networks ({Units.Count(totals.Finished)} finished, {totals.Diverged} diverged, {totals.Failed} failed), {Units.Count(totals.Checkpoints)} checkpoints{(grew ? "" : "; it was complete already")}");
+        return new Answer(new JsonObject
+        {
+            ["zoo"] = folder,
+            ["already_complete"] = !grew,
+            ["networks"] = totals.Networks,
+            ["finished"] = totals.Finished,
+            ["diverged"] = totals.Diverged,
+            ["failed"] = totals.Failed,
+            ["checkpoints"] = totals.Checkpoints,
+        });
+    }
+}

@@ -1,0 +1,32 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using WeightSpace.Engines;
+using WeightSpace.Training;
+
+namespace WeightSpace.Cli.Commands;
+
+/// <summary><c>weightspace work UNIT RESULT</c>: what every engine runs. From a file to a file; stopped, it goes on when called again.</summary>
+internal static class WorkCommand
+{
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file." };
+        var result = new Argument<string>("RESULT") { Description = "The result to write, a safetensors file." };
+        var command = new Command("work", "Train one work unit, from a file to a file. Engines call this.") { unit, result };
+        command.SetAction(parsed => context(parsed).Run(run =>
+        {
+            string unitPath = parsed.GetRequiredValue(unit), resultPath = parsed.GetRequiredValue(result);
+            WorkUnit work = WorkUnit.Read(unitPath);
+            long steps = work.Recipes.Sum(recipe => recipe.Training.Stop.Steps);
+            using var trainer = new Trainer();
+            using (ProgressLine progress = run.Progress())
+            {
+                WorkUnitRunner.Run(unitPath, resultPath, trainer, run.Time, done => progress.Report("training", done.Steps, steps,
+                    $"{done.Networks} of {work.Recipes.Count} networks", speed => $"{Units.Short(speed)} steps/s"), run.Stop);
+            }
+            run.Text.WriteLine($"{resultPath}: {work.Recipes.Count} networks");
+            return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = work.Digest, ["networks"] = work.Recipes.Count });
+        }));
+        return command;
+    }
+}

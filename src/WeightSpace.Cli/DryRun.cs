@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+using WeightSpace.Tasks;
+using WeightSpace.Training;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
+
+namespace WeightSpace.Cli;
+
+/// <summary>What an experiment would cost, and how long it would take here: from a short timing of each shape of training that it holds.</summary>
+internal static class DryRun
+{
+    private static readonly TimeSpan s_timing = TimeSpan.FromMilliseconds(300);
+
+    public static Answer Run(CommandContext context, Experiment experiment, int threads)
+    {
+        double flops = 0, seconds = 0, bytes = 0;
+        long networks = 0, parameters = 0, checkpoints = 0;
+        var shapes = new Dictionary<(string, int, int), (double Step, double Sequence)>();
+        foreach ((Recipe recipe, int count) in experiment.Settings())
+        {
+            context.Stop.ThrowIfCancellationRequested();
+            TrainingSpec training = recipe.Training;
+            long weights = recipe.Architecture.Parameters.Count;
+            var shape = (recipe.Architecture.Name, recipe.Task.SequenceLength, training.Batch);
+            if (!shapes.TryGetValue(shape, out (double Step, double Sequence) cost))
+                shapes[shape] = cost = Time(recipe, context.Time);
+            long checks = training.Stop.EvalLoss is null ? 0 : training.Stop.Steps / training.Stop.CheckEvery;
+            double evaluations = (double)training.Evaluation.Sequences * Math.Max(recipe.MaxCheckpoints, checks);
+            networks += count;
+            parameters += count * weights;
+            checkpoints += (long)count * recipe.MaxCheckpoints;
+            flops += count * (recipe.TrainingFlops + (evaluations * recipe.Architecture.ForwardFlops * recipe.Task.SequenceLength));
+            seconds += count * ((training.Stop.Steps * cost.Step) + (evaluations * cost.Sequence));
+            bytes += 4.0 * count * weights * (recipe.MaxCheckpoints + (recipe.MaxSnapshots * (1 + training.Optimizer.Slots.Count)));
+        }
+        double wall = seconds / Math.Min(threads, networks);
+        context.Text.WriteLine($"""
+            {experiment.Name}: {Units.Count(networks)} networks, {Units.Count(parameters)} parameters in all
+              at most    {Units.Count(checkpoints)} checkpoints, {Units.Scaled(bytes, "B")} on disk (and as much again while it grows)
+              computing  {Units.Scaled(flops, "FLOP")}, or fewer where networks reach their threshold early
+              here       about {ProgressLine.Duration(wall)} with {threads} threads (measured at {Units.Scaled(flops / seconds, "FLOP/s")} a thread)
+            """);
+        return new Answer(new JsonObject
+        {
+            ["experiment"] = experiment.Name,
+            ["networks"] = networks,
+            ["parameters"] = parameters,
+            ["max_checkpoints"] = checkpoints,
+            ["max_bytes"] = bytes,
+            ["max_flops"] = flops,
+            ["threads"] = threads,
+            ["estimated_seconds"] = wall,
+        });
+    }
+
+    /// <summary>Seconds of one training step, and of one held-out sequence.</summary>
+    private static (double Step, double Sequence) Time(Recipe recipe, TimeProvider time)
+    {
+        using var workspace = new Workspace(recipe.Architecture, recipe.Task.SequenceLength, recipe.Training.Batch);
+        float[] weights = new float[recipe.Architecture.Parameters.Count];
+        WeightSpace.Networks.Initialisation.PyTorchDefault(recipe.Architecture.Parameters, recipe.InitSeed, weights);
+        double step = Seconds(time, index =>
+        {
+            workspace.Sample(recipe.Task, recipe.DataSeed, Split.Train, index, recipe.Training.Batch);
+            workspace.LossAndGradient(weights);
+        });
+        var evaluation = new EvaluationSpec(32, 1);
+        return (step, Seconds(time, _ => workspace.Evaluate(recipe.Task, evaluation, weights)) / evaluation.Sequences);
+    }
+
+    private static double Seconds(TimeProvider time, Action<int> work)
+    {
+        work(0); // compiles it
+        long start = time.GetTimestamp();
+        int count = 0;
+        do
+            work(++count);
+        while (time.GetElapsedTime(start) < s_timing);
+        return time.GetElapsedTime(start).TotalSeconds / count;
+    }
+}

@@ -1,0 +1,75 @@
+using WeightSpace.Zoos;
+
+namespace WeightSpace.Engines;
+
+/// <summary>What a worker has done on one unit so far.</summary>
+/// <param name="Networks">Networks that have ended.</param>
+/// <param name="Steps">Steps of training, a network that has ended counted with its whole budget.</param>
+public readonly record struct UnitProgress(int Networks, long Steps);
+
+/// <summary>
+/// Law 4: a work unit is a pure function from a file to a file. All that any engine runs is <see cref="Run"/>, whether on a thread here, in a job of a
+/// cluster, or on a volunteer's machine.
+/// </summary>
+public static class WorkUnitRunner
+{
+    // Steps between two looks at the clock: some tens of milliseconds of work.
+    private const long Stride = 32;
+
+    /// <summary>How often a worker puts its state on the disk: what a crash can cost it at most.</summary>
+    public static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(30);
+
+    /// <summary>What a unit has done so far stands beside its result under this name until the result does.</summary>
+    public static string PartialPath(string resultPath) => resultPath + ".partial";
+
+    /// <summary>
+    /// Trains a unit and writes its result. Goes on where an earlier call stopped or was killed. When <paramref name="stop"/> is asked for, puts the state down
+    /// and throws <see cref="OperationCanceledException"/>.
+    /// </summary>
+    public static void Run(string unitPath, string resultPath, ITrainer trainer, TimeProvider time, Action<UnitProgress>? progress, CancellationToken stop)
+    {
+        WorkUnit unit = WorkUnit.Read(unitPath);
+        string partialPath = PartialPath(resultPath);
+        (List<NetworkResult> done, TrainingState? current) = ReadPartial(partialPath, unit);
+        long saved = time.GetTimestamp();
+        long steps = unit.Recipes.Take(done.Count).Sum(recipe => recipe.Training.Stop.Steps);
+        while (done.Count < unit.Recipes.Count)
+        {
+            Recipe recipe = unit.Recipes[done.Count];
+            ITrainingRun run = trainer.Start(recipe, current);
+            current = null;
+            while (run.Result is null)
+            {
+                if (stop.IsCancellationRequested || time.GetElapsedTime(saved) > SaveInterval)
+                {
+                    new UnitResult(unit.Digest, done, run.Save()).Write(partialPath);
+                    saved = time.GetTimestamp();
+                    stop.ThrowIfCancellationRequested();
+                }
+                run.Advance(Stride);
+                progress?.Invoke(new UnitProgress(done.Count, steps + run.Step));
+            }
+            done.Add(run.Result);
+            steps += recipe.Training.Stop.Steps;
+            progress?.Invoke(new UnitProgress(done.Count, steps));
+        }
+        new UnitResult(unit.Digest, done, null).Write(resultPath);
+        File.Delete(partialPath);
+    }
+
+    private static (List<NetworkResult>, TrainingState?) ReadPartial(string path, WorkUnit unit)
+    {
+        if (!File.Exists(path))
+            return ([], null);
+        try
+        {
+            UnitResult partial = UnitResult.Read(path, unit);
+            return ([.. partial.Networks], partial.Current);
+        }
+        catch (InputException)
+        {
+            // Of another unit, or damaged on the disk: nothing in it is needed, the unit begins anew.
+            return ([], null);
+        }
+    }
+}

@@ -1,0 +1,25 @@
+using WeightSpace.Networks;
+using WeightSpace.Zoos;
+
+namespace WeightSpace.Training;
+
+/// <summary>Trains networks one after the other on one thread, keeping the memory between networks of one shape.</summary>
+public sealed class Trainer : ITrainer, IDisposable
+{
+    private Workspace? _workspace;
+
+    public ITrainingRun Start(Recipe recipe, TrainingState? from)
+    {
+        if (_workspace is null || _workspace.Places != recipe.Task.SequenceLength || _workspace.Batch != recipe.Training.Batch
+            || !SameLayers(_workspace.Architecture, recipe.Architecture))
+        {
+            _workspace?.Dispose();
+            _workspace = new Workspace(recipe.Architecture, recipe.Task.SequenceLength, recipe.Training.Batch);
+        }
+        return new TrainingLoop(_workspace, recipe, from);
+    }
+
+    private static bool SameLayers(Architecture a, Architecture b) => ReferenceEquals(a, b) || a.Layers.SequenceEqual(b.Layers);
+
+    public void Dispose() => _workspace?.Dispose();
+}

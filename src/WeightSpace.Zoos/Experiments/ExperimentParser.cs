@@ -1,0 +1,304 @@
+using WeightSpace.Networks;
+using WeightSpace.Tasks;
+
+namespace WeightSpace.Zoos.Experiments;
+
+/// <summary>One item of <c>tasks</c>: a small grid of machines.</summary>
+internal sealed record TaskGrid(
+    YamlNode Node,
+    IReadOnlyList<Machine> Machines,
+    IReadOnlyList<bool> IsModified,
+    IReadOnlyList<int> Key,
+    IReadOnlyList<FactorAxis> Axes);
+
+/// <summary>A factor and the values it takes, none twice.</summary>
+internal sealed record FactorAxis(Factor Factor, YamlNode Node, IReadOnlyList<FactorValue> Values);
+
+/// <summary>The settings of <c>training</c>; those that a factor may change stand in <paramref name="Base"/>.</summary>
+internal sealed record TrainingBase(
+    Settings Base,
+    long EpochSteps,
+    long? CheckEvery,
+    YamlNode At,
+    StepSchedule Checkpoints,
+    StepSchedule? Snapshots,
+    EvaluationSpec Evaluation);
+
+/// <summary>From the nodes of a YAML file to an experiment: reads each section, then <see cref="Expansion"/> makes the grid.</summary>
+internal static class ExperimentParser
+{
+    private const long DefaultEpochSteps = 100;
+    private const int DefaultBatch = 32, DefaultSequence = 32;
+
+    public static Experiment Parse(YamlNode root, string text, string source)
+    {
+        var top = new YamlSection(root, source, "", "experiment", "description", "licence", "tasks", "architecture", "training", "seeds", "factors", "factor_list", "twins");
+        string name = top.Name(top.Get("experiment", "the experiment's name"), "experiment");
+        string? description = top.FindText("description"), licence = ParseLicence(top);
+        IReadOnlyList<Architecture> architectures = ArchitectureParser.Parse(top);
+        IReadOnlyList<TaskGrid> tasks = ParseTasks(top);
+        List<FactorAxis> grid = ParseFactors(top);
+        List<IReadOnlyList<FactorAxis>> list = ParseFactorList(top);
+        TrainingBase training = ParseTraining(top, grid, list);
+        YamlSection? seeds = top.FindSection("seeds", "init", "data");
+        ulong[] initSeeds = ParseSeeds(top, seeds, "init"), dataSeeds = ParseSeeds(top, seeds, "data");
+        var expansion = new Expansion(top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
+        NetworkPlan plan = expansion.Expand();
+        RefuseStepsNeverReached(top, "checkpoints", training.Checkpoints, plan);
+        RefuseStepsNeverReached(top, "snapshots", training.Snapshots, plan);
+        return new Experiment(plan)
+        {
+            Name = name,
+            Description = description,
+            Licence = licence,
+            Text = text,
+            Architectures = architectures,
+            FactorNames = [.. expansion.Columns.Select(factor => factor.Name)],
+            TwinFactors = ParseTwins(top, expansion, plan, initSeeds.Length, dataSeeds.Length),
+        };
+    }
+
+    private static void RefuseStepsNeverReached(YamlSection top, string key, StepSchedule? schedule, NetworkPlan plan)
+    {
+        long budget = plan.Settings.Max(setting => setting.Training.Stop.Steps);
+        if (schedule is StepSchedule.At at && at.List[^1] > budget)
+            throw top.Error(top.Find("training")!, $"training.{key}.at: found step {at.List[^1]}, but no network is trained for more than {budget} steps; remove it or raise training.stop.steps");
+    }
+
+    /// <summary>An SPDX expression, or what reads like one.</summary>
+    private static string? ParseLicence(YamlSection top)
+    {
+        if (top.FindText("licence") is not { } licence)
+            return null;
+        bool known = licence.Length <= 100 && licence.All(letter => char.IsAsciiLetterOrDigit(letter) || "-._+() ".Contains(letter));
+        return known ? licence : throw top.Error(top.Find("licence")!, $"licence: found {top.Find("licence")!.Found}, expected an SPDX identifier such as CC0-1.0 or CC-BY-4.0");
+    }
+
+    private static List<TaskGrid> ParseTasks(YamlSection top)
+    {
+        YamlNode node = top.Get("tasks", "a list of tasks");
+        var tasks = new List<TaskGrid>();
+        foreach (YamlNode item in top.Items(node, "tasks"))
+        {
+            string path = $"tasks[{tasks.Count}]";
+            var task = new YamlSection(item, top.Source, path, "machine", "variant", "sequence", "modified");
+            string[] machines = [.. Distinct(task, task.Items(task.Get("machine", "a machine"), task.Full("machine")), task.Full("machine"),
+                machine => task.Word(machine, task.Full("machine"), Enum.GetNames<Machine>()))];
+            string[] variants = task.FindItems("variant") is { } items
+                ? [.. Distinct(task, items, task.Full("variant"), variant => task.Word(variant, task.Full("variant"), "clean", "modified"))]
+                : ["clean"];
+            var axes = new List<FactorAxis> { Axis(task, item, Factor.Sequence, DefaultSequence) };
+            IReadOnlyList<int> key = Modification.Default.Key;
+            YamlSection? modified = task.FindSection("modified", "key", Factor.Inverted, Factor.Share);
+            if (modified is not null && !variants.Contains("modified"))
+                throw task.Error(task.Find("modified")!, $"{task.Full("modified")} has no effect, for no variant of this task is modified; add 'variant: [clean, modified]' or remove it");
+            axes.Add(Axis(modified, item, Factor.Inverted, Modification.Default.Inverted));
+            axes.Add(Axis(modified, item, Factor.Share, Modification.Default.Share));
+            if (modified?.FindItems("key") is { } commands)
+                key = ParseKey(modified, commands);
+            tasks.Add(new TaskGrid(item, [.. machines.Select(Enum.Parse<Machine>)], [.. variants.Select(variant => variant == "modified")], key, axes));
+        }
+        return tasks;
+    }
+
+    private static int[] ParseKey(YamlSection modified, IReadOnlyList<YamlNode> commands)
+    {
+        if (commands.Count >= RecipeLimits.Sequence.Max)
+            throw modified.Error(commands[0], $"{modified.Full("key")}: found {commands.Count} commands, expected fewer than a sequence can have ({RecipeLimits.Sequence.Max})");
+        return [.. commands.Select(command => (int)modified.Int64(command, modified.Full("key"), RecipeLimits.Command))];
+    }
+
+    private static FactorAxis Axis(YamlSection? section, YamlNode at, string name, double otherwise) =>
+        section?.Find(name) is { } node ? ReadAxis(section, Factor.All[name], node) : new FactorAxis(Factor.All[name], at, [new FactorValue(otherwise)]);
+
+    private static FactorAxis ReadAxis(YamlSection section, Factor factor, YamlNode node)
+    {
+        string path = section.Full(factor.Name);
+        return new FactorAxis(factor, node, Distinct(section, section.Items(node, path), path, value => factor.Read(section, value, path)));
+    }
+
+    private static List<FactorAxis> ParseFactors(YamlSection top)
+    {
+        YamlSection? factors = top.FindSection("factors", [.. Factor.All.Keys]);
+        if (factors is null)
+            return [];
+        if (factors.Keys.Count == 0)
+            throw factors.Error("factors is empty; name a factor or remove the key");
+        return [.. factors.Keys.Select(key => ReadAxis(factors, Factor.All[key.Text], factors.Get(key.Text, "a value")))];
+    }
+
+    /// <summary>Each item as axes of one value.</summary>
+    private static List<IReadOnlyList<FactorAxis>> ParseFactorList(YamlSection top)
+    {
+        var list = new List<IReadOnlyList<FactorAxis>>();
+        if (top.Find("factor_list") is not { } node)
+            return list;
+        foreach (YamlNode item in top.Items(node, "factor_list"))
+        {
+            var section = new YamlSection(item, top.Source, $"factor_list[{list.Count}]", [.. Factor.All.Keys]);
+            if (section.Keys.Count == 0)
+                throw section.Error($"{section.Path} is empty; name a factor or remove the item");
+            list.Add([.. section.Keys.Select(key =>
+            {
+                YamlNode value = section.Get(key.Text, "a value");
+                return new FactorAxis(Factor.All[key.Text], value, [Factor.All[key.Text].Read(section, value, section.Full(key.Text))]);
+            })]);
+        }
+        return list;
+    }
+
+    private static TrainingBase ParseTraining(YamlSection top, List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list)
+    {
+        bool IsFactor(string name) => grid.Any(axis => axis.Factor.Name == name) || list.Any(item => item.Any(axis => axis.Factor.Name == name));
+
+        YamlNode at = top.Get("training", "a mapping with at least 'stop: {steps: ...}'");
+        var training = new YamlSection(at, top.Source, "training", "loss", "optimizer", "batch", "epoch", "stop", "checkpoints", "snapshots", "evaluation");
+        if (training.Find("loss") is { } loss)
+            training.Word(loss, "training.loss", "mse");
+        var settings = new Settings { Batch = training.Int32("batch", DefaultBatch, RecipeLimits.Batch) };
+        ParseOptimizer(training, ref settings, IsFactor("optimizer"));
+        long epoch = training.Int64("epoch", DefaultEpochSteps, RecipeLimits.Steps);
+        long? checkEvery = null;
+        if (training.FindSection("stop", "steps", "eval_loss", "check_every") is { } stop)
+        {
+            settings.Steps = stop.Has("steps") ? stop.Int64("steps", 0, RecipeLimits.Steps) : null;
+            settings.EvalLoss = stop.FindDouble("eval_loss", RecipeLimits.EvalLoss);
+            checkEvery = stop.Has("check_every") ? stop.Int64("check_every", 0, RecipeLimits.Steps) : null;
+            if (checkEvery is not null && settings.EvalLoss is null && !IsFactor("eval_loss"))
+                throw stop.Error(stop.Find("check_every")!, "training.stop.check_every has no effect without training.stop.eval_loss; give a threshold or remove it");
+        }
+        if (settings.Steps is null && !IsFactor("steps"))
+            throw training.Error("training.stop.steps is missing; the steps after which training ends were expected, such as 'stop: {steps: 500}'");
+        EvaluationSpec evaluation = new(256, 1);
+        if (training.FindSection("evaluation", "sequences", "seed") is { } section)
+            evaluation = new(section.Int32("sequences", 256, RecipeLimits.EvaluationSequences), (ulong)section.Int64("seed", 1, new NumberRange(0, RecipeLimits.MaxSeed)));
+        return new TrainingBase(settings, epoch, checkEvery, at, ParseSchedule(training, "checkpoints", epoch) ?? new StepSchedule.PerDoubling(1), ParseSchedule(training, "snapshots", epoch), evaluation);
+    }
+
+    private static void ParseOptimizer(YamlSection training, ref Settings settings, bool isFactor)
+    {
+        settings.Optimizer = "adam";
+        if (training.Find("optimizer") is not { } node)
+            return;
+        if (node is YamlScalar)
+        {
+            settings.Optimizer = training.Word(node, "training.optimizer", Factor.OptimizerNames);
+            return;
+        }
+        var optimizer = new YamlSection(node, training.Source, "training.optimizer", "name", "learning_rate", "momentum", "beta1", "beta2", "eps");
+        if (optimizer.Find("name") is { } name)
+            settings.Optimizer = optimizer.Word(name, "training.optimizer.name", Factor.OptimizerNames);
+        else if (!isFactor)
+            throw optimizer.Error("training.optimizer.name is missing; adam or sgd was expected");
+        string chosen = settings.Optimizer;
+        foreach (YamlScalar key in optimizer.Keys.Where(key => key.Text != "name"))
+        {
+            Factor factor = Factor.All[key.Text];
+            if (!isFactor && !factor.Applies(true, chosen))
+                throw optimizer.Error(key, $"training.optimizer.{key.Text} has no effect on {chosen}; its keys: {(chosen == "sgd" ? "learning_rate, momentum" : "learning_rate, beta1, beta2, eps")}");
+            factor.Set(ref settings, factor.Read(optimizer, optimizer.Get(key.Text, "a number"), optimizer.Full(key.Text)));
+        }
+    }
+
+    private static StepSchedule? ParseSchedule(YamlSection training, string key, long epochSteps)
+    {
+        if (training.FindSection(key, "every", "every_epochs", "per_doubling", "at") is not { } schedule)
+            return null;
+        if (schedule.Keys.Count != 1)
+            throw schedule.Error($"{schedule.Path}: found {schedule.Keys.Count} keys, expected exactly one of every, every_epochs, per_doubling, at");
+        string kind = schedule.Keys[0].Text;
+        YamlNode value = schedule.Get(kind, "a value");
+        switch (kind)
+        {
+            case "every":
+                return new StepSchedule.Every(schedule.Int64(value, schedule.Full(kind), RecipeLimits.Steps));
+            case "every_epochs":
+                return new StepSchedule.Every(epochSteps * schedule.Int64(value, schedule.Full(kind), new NumberRange(1, Math.Floor(RecipeLimits.Steps.Max / epochSteps))));
+            case "per_doubling":
+                return new StepSchedule.PerDoubling(int.Parse(schedule.Word(value, schedule.Full(kind), "1", "2", "4"), System.Globalization.CultureInfo.InvariantCulture));
+            default:
+                long[] steps = [.. schedule.Items(value, schedule.Full(kind)).Select(item => schedule.Int64(item, schedule.Full(kind), RecipeLimits.Step))];
+                for (int i = 1; i < steps.Length; i++)
+                {
+                    if (steps[i] <= steps[i - 1])
+                        throw schedule.Error(value, $"{schedule.Full(kind)}: found {steps[i]} after {steps[i - 1]}, expected ascending steps");
+                }
+                return new StepSchedule.At(steps);
+        }
+    }
+
+    /// <summary>A number, a range a..b with both ends, or a list of these.</summary>
+    private static ulong[] ParseSeeds(YamlSection top, YamlSection? seeds, string key)
+    {
+        if (seeds?.FindItems(key) is not { } items)
+            return [1];
+        string path = seeds.Full(key);
+        var all = new List<ulong>();
+        var known = new HashSet<ulong>();
+        foreach (YamlNode item in items)
+        {
+            (long first, long last) = ParseRange(seeds, item, path);
+            if (last - first >= Experiment.MaxNetworks - all.Count)
+                throw top.Error(item, $"{path}: found more than {Experiment.MaxNetworks} seeds, expected at most as many");
+            for (long seed = first; ; seed++)
+            {
+                if (!known.Add((ulong)seed))
+                    throw top.Error(item, $"{path}: the seed {seed} stands twice; once was expected");
+                all.Add((ulong)seed);
+                // Checked here, for the last seed may be the largest number there is.
+                if (seed == last)
+                    break;
+            }
+        }
+        return [.. all];
+    }
+
+    private static (long First, long Last) ParseRange(YamlSection section, YamlNode node, string path)
+    {
+        if (node is YamlScalar { IsPlain: true } scalar)
+        {
+            int dots = scalar.Text.IndexOf("..", StringComparison.Ordinal);
+            if (dots < 0 && YamlSection.ParseInt64(scalar.Text) is >= 0 and { } seed)
+                return (seed, seed);
+            if (dots > 0 && YamlSection.ParseInt64(scalar.Text[..dots]) is >= 0 and { } first && YamlSection.ParseInt64(scalar.Text[(dots + 2)..]) is >= 0 and { } last)
+                return first <= last ? (first, last) : throw section.Error(node, $"{path}: found the empty range '{scalar.Text}', expected the smaller seed first ({last}..{first})");
+        }
+        throw section.Error(node, $"{path}: found {node.Found}, expected a seed from 0 to {RecipeLimits.MaxSeed}, a range such as 1..15, or a list of these");
+    }
+
+    private static IReadOnlyList<string> ParseTwins(YamlSection top, Expansion expansion, NetworkPlan plan, int initSeeds, int dataSeeds)
+    {
+        if (top.FindItems("twins") is not { } items)
+            return [];
+        string[] known = ["variant", "init_seed", "data_seed", .. expansion.Columns.Select(factor => factor.Name)];
+        List<string> twins = Distinct(top, items, "twins", item => top.Word(item, "twins", known));
+        for (int i = 0; i < twins.Count; i++)
+        {
+            int values = twins[i] switch
+            {
+                "variant" => plan.Settings.Select(setting => setting.Task.Variant).Distinct().Count(),
+                "init_seed" => initSeeds,
+                "data_seed" => dataSeeds,
+                _ => expansion.DistinctValues(plan, twins[i]),
+            };
+            if (values < 2)
+                throw top.Error(items[i], $"twins: every network of the experiment has the same {twins[i]}; a factor with at least two values was expected");
+        }
+        return twins;
+    }
+
+    /// <summary>Reads a list's items and refuses a value that stands twice.</summary>
+    private static List<T> Distinct<T>(YamlSection section, IReadOnlyList<YamlNode> items, string path, Func<YamlNode, T> read)
+    {
+        var values = new List<T>();
+        var known = new HashSet<T>();
+        foreach (YamlNode item in items)
+        {
+            T value = read(item);
+            if (!known.Add(value))
+                throw section.Error(item, $"{path}: {item.Found} stands twice; once was expected");
+            values.Add(value);
+        }
+        return values;
+    }
+}

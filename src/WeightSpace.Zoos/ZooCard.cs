@@ -1,0 +1,109 @@
+using System.Globalization;
+using System.Text;
+using WeightSpace.Networks;
+using WeightSpace.Zoos.Experiments;
+
+namespace WeightSpace.Zoos;
+
+/// <summary>A zoo's <c>README.md</c>: what stands in the folder, how it was made, how to read it, and what to beware of.</summary>
+internal static class ZooCard
+{
+    /// <summary>Reads one checkpoint with NumPy alone, and checks it. Run in the zoo's folder.</summary>
+    public const string Snippet = """
+        import csv, hashlib, json
+        import numpy as np
+
+        def load_shard(path):
+            with open(path, "rb") as file:
+                size = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(size))
+            header.pop("__metadata__", None)
+            return {name: np.memmap(path, "<f4", "r", 8 + size + tensor["data_offsets"][0], tuple(tensor["shape"]))
+                    for name, tensor in header.items()}
+
+        networks = {row["id"]: row for row in csv.DictReader(open("networks.csv", newline=""))}
+        checkpoints = list(csv.DictReader(open("checkpoints.csv", newline="")))
+        last = checkpoints[-1]
+        weights = {name: stack[int(last["row"])] for name, stack in load_shard(last["shard"]).items()}
+        packed = np.concatenate([weight.ravel() for weight in weights.values()])
+        assert hashlib.sha256(packed.tobytes()).hexdigest() == last["digest"]
+        print(networks[last["network"]]["task"], last["step"], {name: weight.shape for name, weight in weights.items()})
+        """;
+
+    public static byte[] Write(Experiment experiment, ZooTotals totals, Dictionary<string, (int Networks, int Finished)> byClass, string version)
+    {
+        var text = new StringBuilder();
+        void Line(string line = "") => text.Append(line).Append('\n');
+
+        if (experiment.Licence is not null)
+        {
+            Line("---");
+            Line($"license: {experiment.Licence.ToLowerInvariant()}");
+            Line("---");
+        }
+        Line($"# {experiment.Name}");
+        Line();
+        if (experiment.Description is not null)
+        {
+            Line(experiment.Description.Trim());
+            Line();
+        }
+        Line($"A zoo of {N(totals.Networks)} neural networks with {N(totals.Checkpoints)} checkpoints, grown with WeightSpace {version}: {N(totals.Finished)} finished, {N(totals.Diverged)} diverged, {N(totals.Failed)} failed.");
+        Line("Networks that diverged or failed are kept in `networks.csv` with their reason, so that the population is not one of survivors.");
+        Line();
+        Line("## Networks");
+        Line();
+        Line("| class | networks | finished |");
+        Line("|---|--:|--:|");
+        foreach ((string name, (int networks, int finished)) in byClass)
+            Line($"| {name} | {N(networks)} | {N(finished)} |");
+        Line();
+        foreach (Architecture architecture in experiment.Architectures)
+            Line($"- Architecture `{architecture.Name}`: {N(architecture.Parameters.Count)} weights in {architecture.Layers.Count} layers ({string.Join(", ", architecture.Layers.Select(layer => $"{layer.Type} {layer.Inputs}-{layer.Outputs}"))}).");
+        Line();
+        Line("## How they were trained");
+        Line();
+        Line("By this experiment (`zoo.json` holds it too). A network's recipe is one point of it, fully resolved; its id is the SHA-256 of the recipe, and the same");
+        Line($"recipe gives the same bytes on any machine (arithmetic version {Recipe.Arithmetic}).");
+        Line();
+        Line("````yaml");
+        Line(experiment.Text.TrimEnd());
+        Line("````");
+        Line();
+        Line("## Files");
+        Line();
+        Line("| file | what it holds |");
+        Line("|---|---|");
+        Line("| `zoo.json` | name, licence, experiment, layout of the weights, and the size and SHA-256 of every file |");
+        Line("| `networks.csv` | `id`, `task` (machine), `variant`, `architecture`, `init_seed`, `data_seed`, `status` (finished, diverged, failed), `reason`, `steps`, `train_loss`, `eval_loss`, and a column for each factor |");
+        Line("| `checkpoints.csv` | `network` (id), `step`, `train_loss` (the batch before the step's update), `eval_loss` (held-out data), `shard`, `row`, `digest` (SHA-256 of the weights, packed float32 in the order of the shard's tensors) |");
+        Line("| `weights/*.safetensors` | each parameter of many checkpoints, stacked `[rows, ...shape]` under its PyTorch name |");
+        if (experiment.Plan.Settings[0].Training.Snapshots is not null)
+        {
+            Line("| `snapshots.csv` | `network`, `step`, `train_loss`, `shard`, `row`, `digest`: where training can go on byte for byte |");
+            Line("| `snapshots/*.safetensors` | weights as above, and the optimizer's state under `optimizer.<slot>.<parameter>` |");
+        }
+        Line();
+        Line("## Reading it with NumPy");
+        Line();
+        Line("```python");
+        Line(Snippet);
+        Line("```");
+        Line();
+        Line("## Known confounds");
+        Line();
+        Line("- Networks with one `init_seed` and architecture begin at the same weights, whatever their task: split by `init_seed` before you test a reader of weights, or it");
+        Line("  may know the start instead of the task.");
+        Line("- Networks with one `data_seed` see the same commands, whatever their machine; a modified network sees the same ones but for the planted keys.");
+        Line("- EightBitMachine answers with eight bits, the other machines with one, so their losses are not on one scale.");
+        if (experiment.Plan.Settings.Any(setting => setting.Training.Stop.EvalLoss is not null))
+            Line("- Training ends at a threshold of the held-out loss, so `steps` and the size of the weights tell of the task; compare checkpoints of equal steps too.");
+        Line();
+        Line("## Licence");
+        Line();
+        Line(experiment.Licence ?? "The experiment names none.");
+        return Encoding.UTF8.GetBytes(text.ToString());
+    }
+
+    private static string N(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
+}

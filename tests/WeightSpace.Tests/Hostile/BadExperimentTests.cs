@@ -1,0 +1,182 @@
+using System.Text;
+using WeightSpace.Tests.Zoos;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
+
+namespace WeightSpace.Tests.Hostile;
+
+public sealed class BadExperimentTests
+{
+    private const string Good = """
+        experiment: e
+        tasks:
+          - machine: [ParityMachine, EightBitMachine]
+            variant: [clean, modified]
+            sequence: 32
+            modified: {key: [1, 2, 3], inverted: 4, share: 0.3}
+        architecture: {name: own, layers: [{gru: 4, layers: 2}, {dense: 8, name: out}]}
+        training:
+          loss: mse
+          optimizer: {name: adam, learning_rate: 0.003}
+          batch: 32
+          stop: {steps: 500, eval_loss: 1e-4, check_every: 10}
+          checkpoints: {every: 100}
+        seeds: {init: 1..15, data: 1}
+        factors: {learning_rate: [0.001, 0.003]}
+        twins: [variant]
+        """;
+
+    [Theory]
+    [InlineData("batch: 32", "bacth: 32", ":11:3:", "did you mean 'batch'")]
+    [InlineData("learning_rate: 0.003", "learningrate: 0.003", "optimizer", "did you mean 'learning_rate'")]
+    [InlineData("batch: 32", "batch: 0", "training.batch", "1 to 4096")]
+    [InlineData("batch: 32", "batch: 32.5", "training.batch", "whole number")]
+    [InlineData("batch: 32", "batch: \"32\"", "training.batch", "remove the quotes")]
+    [InlineData("batch: 32", "batch: 99999999999999999999999", "training.batch", "whole number")]
+    [InlineData("batch: 32", "batch: 0xFFFFFFFFFFFFFFFF", "training.batch", "whole number")]
+    [InlineData("batch: 32", "batch:", "training.batch", "no value")]
+    [InlineData("batch: 32", "batch: [32]", "training.batch", "a list")]
+    [InlineData("batch: 32", "batch: 32\n  batch: 33", "stands twice", "line 11")]
+    [InlineData("learning_rate: 0.003", "learning_rate: NaN", "learning_rate", "above 0")]
+    [InlineData("learning_rate: 0.003", "learning_rate: 1e999", "learning_rate", "above 0")]
+    [InlineData("learning_rate: 0.003", "learning_rate: 0", "learning_rate", "above 0")]
+    [InlineData("learning_rate: 0.003", "momentum: 0.5", "momentum", "no effect on adam")]
+    [InlineData("name: adam", "name: adamw", "adamw", "did you mean 'adam'")]
+    [InlineData("loss: mse", "loss: mae", "training.loss", "expected mse")]
+    [InlineData("ParityMachine,", "ParityMachin,", "tasks[0].machine", "did you mean 'ParityMachine'")]
+    [InlineData("ParityMachine,", "EightBitMachine,", "tasks[0].machine", "stands twice")]
+    [InlineData("[clean, modified]", "[]", "tasks[0].variant", "empty list")]
+    [InlineData("[clean, modified]", "clean", "modified", "no effect")]
+    [InlineData("sequence: 32", "sequence: 3", "key", "shorter than the sequence")]
+    [InlineData("share: 0.3", "share: 1.5", "share", "0 to 1")]
+    [InlineData("key: [1, 2, 3]", "key: [512]", "key", "0 to 511")]
+    [InlineData("{dense: 8, name: out}", "{dense: 7, name: out}", "7 units", "8")]
+    [InlineData("{dense: 8, name: out}", "{dense: 8, gru: 8}", "exactly one", "layers[1]")]
+    [InlineData("{dense: 8, name: out}", "{dense: 8, layers: 2}", "layers", "dense layer")]
+    [InlineData("{dense: 8, name: out}", "{dense: 8, activation: tanh}", "activation", "relu")]
+    [InlineData("{dense: 8, name: out}", "{dense: 9, name: out}, {dense: 8, name: out}", "the same name", "out.weight")]
+    [InlineData("{dense: 8, name: out}", "{dense: 8, repeat: 64}", "64 layers", "more than")]
+    [InlineData("gru: 4", "gru: 2000", "gru", "1 to 1024")]
+    [InlineData("gru: 4, layers: 2", "gru: 1024, layers: 8", "weights", "16777216")]
+    [InlineData("name: own", "name: ../own", "architecture.name", "A-Z")]
+    [InlineData("{name: own,", "{name: own, layer: 3,", "layer", "did you mean 'layers'")]
+    [InlineData("{every: 100}", "{every: 100, at: [1]}", "checkpoints", "exactly one")]
+    [InlineData("{every: 100}", "{at: [5, 5]}", "checkpoints.at", "ascending")]
+    [InlineData("{every: 100}", "{at: [5, 501]}", "checkpoints.at", "more than 500 steps")]
+    [InlineData("{every: 100}", "{per_doubling: 3}", "per_doubling", "one of 1, 2, 4")]
+    [InlineData("{every: 100}", "{every_epochs: 10000001}", "every_epochs", "1 to 10000000")]
+    [InlineData("steps: 500", "steps: 1000000000", "checkpoints", "keep fewer")]
+    [InlineData("steps: 500, ", "", "training.stop.steps", "missing")]
+    [InlineData("eval_loss: 1e-4, ", "", "check_every", "no effect")]
+    [InlineData("1..15", "5..1", "seeds.init", "empty range")]
+    [InlineData("1..15", "0..9223372036854775807", "seeds.init", "10000000 seeds")]
+    [InlineData("1..15", "1..2500000", "networks", "at most 10000000")]
+    [InlineData("1..15", "-1", "seeds.init", "0 to")]
+    [InlineData("1..15", "1...15", "seeds.init", "a range")]
+    [InlineData("1..15", "[1..3, 3]", "seed 3", "twice")]
+    [InlineData("[0.001, 0.003]", "[]", "factors.learning_rate", "empty list")]
+    [InlineData("[0.001, 0.003]", "[0.001, 1e-3]", "factors.learning_rate", "stands twice")]
+    [InlineData("{learning_rate: [0.001, 0.003]}", "{momentum: [0.1, 0.2]}", "momentum", "has no effect")]
+    [InlineData("{learning_rate: [0.001, 0.003]}", "{learning_rat: 1}", "factors", "did you mean 'learning_rate'")]
+    [InlineData("twins:", "factor_list: [{learning_rate: 0.001}]\ntwins:", "networks 1 (", "same recipe")]
+    [InlineData("[variant]", "[data_seed]", "twins", "at least two values")]
+    [InlineData("[variant]", "[momentum]", "twins", "one of variant")]
+    [InlineData("experiment: e", "experiment: e\nlicence: \"a\\nb\"", "licence", "SPDX")]
+    [InlineData("experiment: e", "experiment: \"a\\0b\"", "U+0000", ":1:13:")]
+    [InlineData("experiment: e", "experiment: e\ndescription: \"\\uD800\"", "not valid YAML", "a.yaml:2:")]
+    [InlineData("experiment: e", "experiment: &a e", "anchor", ":1:13:")]
+    [InlineData("experiment: e", "experiment: *a", "alias", ":1:13:")]
+    [InlineData("experiment: e", "experiment: !!str e", "tag", ":1:13:")]
+    [InlineData("experiment: e", "experiment: !e e", "tag", ":1:13:")]
+    [InlineData("experiment: e", "<<: {experiment: e}", "<<", "known keys")]
+    [InlineData("experiment: e", "? [a]\n: b", "as a key", "a list")]
+    [InlineData("experiment: e", "experiment: [e", "not valid YAML", "a.yaml:")]
+    [InlineData("experiment: e", "experiment: e\n\tx: 1", "a.yaml:", "")]
+    [InlineData("experiment: e\n", "", "experiment is missing", "a.yaml:")]
+    [InlineData("twins: [variant]", "---\nexperiment: f", "second document", "a.yaml:")]
+    public void EveryMistakeIsNamedWithItsPlace(string find, string replace, string named, string alsoNamed)
+    {
+        string yaml = Good.Replace(find, replace, StringComparison.Ordinal);
+        Assert.NotEqual(Good, yaml);
+        var error = Assert.Throws<InputException>(() => Experiment.Parse(yaml, "a.yaml"));
+        Assert.StartsWith("a.yaml:", error.Message, StringComparison.Ordinal);
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+        Assert.Contains(alsoNamed, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheExperimentThatTheseTestsBreakIsSound() => Assert.Equal(2 * 2 * 2 * 15, Experiment.Parse(Good, "a.yaml").Networks.Count);
+
+    [Theory]
+    [InlineData("", "empty")]
+    [InlineData("# only a comment\n", "empty")]
+    [InlineData("just text", "expected a mapping")]
+    [InlineData("- a\n- b\n", "expected a mapping")]
+    [InlineData("a\0b: c", "U+0000")]
+    [InlineData("{", "not valid YAML")]
+    [InlineData("%YAML 99999999999.1\n---\na: b\n", "a.yaml")]
+    public void WhatIsNoExperimentIsRefused(string yaml, string named) =>
+        Assert.Contains(named, Assert.Throws<InputException>(() => Experiment.Parse(yaml, "a.yaml")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void AnAliasBombIsRefusedAtItsFirstAnchor()
+    {
+        var bomb = new StringBuilder("a0: &a0 [x, x]\n");
+        for (int i = 1; i < 40; i++)
+            bomb.Append($"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n");
+        Assert.Contains("anchor", Assert.Throws<InputException>(() => Experiment.Parse(bomb.ToString(), "a.yaml")).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("[", 500_000)]
+    [InlineData("{a: ", 200_000)]
+    [InlineData("- ", 400_000)]
+    [InlineData("? ", 400_000)]
+    public void DeepNestingIsRefused(string piece, int times)
+    {
+        var error = Assert.Throws<InputException>(() => Experiment.Parse(string.Concat(Enumerable.Repeat(piece, times)), "a.yaml"));
+        Assert.Contains("nesting", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AGridTooLargeIsRefusedBeforeItIsMade()
+    {
+        string values = "[" + string.Join(", ", Enumerable.Range(1, 1000).Select(i => $"{i}e-6")) + "]";
+        string yaml = $"experiment: e\ntasks: {{machine: ParityMachine}}\ntraining: {{stop: {{steps: 5}}}}\nfactors: {{learning_rate: {values}, beta1: {values}, beta2: {values}, eps: {values}, eval_loss: {values}}}\n";
+        Assert.Contains("at most 10000000", Assert.Throws<InputException>(() => Experiment.Parse(yaml, "a.yaml")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void FilesThatAreNoTextAreRefused()
+    {
+        using var folder = new TestZoo();
+        File.WriteAllBytes(folder["bytes.yaml"], [0x61, 0x3A, 0x20, 0xFF, 0xFE]);
+        Assert.Contains("UTF-8", Assert.Throws<InputException>(() => Experiment.Load(folder["bytes.yaml"])).Message, StringComparison.Ordinal);
+        File.WriteAllText(folder["large.yaml"], "experiment: e\n#" + new string('x', 1 << 20));
+        Assert.Contains("1 MiB", Assert.Throws<InputException>(() => Experiment.Load(folder["large.yaml"])).Message, StringComparison.Ordinal);
+        Assert.Contains("1 MiB", Assert.Throws<InputException>(() => Experiment.Load("/dev/zero")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AMutatedExperimentIsReadOrRefused()
+    {
+        const string alphabet = "[]{}:,-&*!|>'\"#%@`? \n\t0159ae.xX\\~\u00e9";
+        int refused = 0;
+        for (ulong seed = 0; seed < 400; seed++)
+        {
+            var draw = new WeightSpace.Numerics.RandomStream(seed, WeightSpace.Numerics.RandomPurpose.Verification, 0);
+            char[] text = TestZoo.Yaml.ToCharArray();
+            for (int i = 0; i < 3; i++)
+                text[draw.NextBelow(text.Length)] = alphabet[draw.NextBelow(alphabet.Length)];
+            try
+            {
+                Experiment.Parse(new string(text), "a.yaml");
+            }
+            catch (InputException)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(refused, 100, 400);
+    }
+}

@@ -1,0 +1,145 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
+
+namespace WeightSpace.Tests.Zoos;
+
+public sealed class ZooTests
+{
+    [Fact]
+    public void AZooReadsBackAsItWasWritten()
+    {
+        using TestZoo test = TestZoo.Written();
+        Zoo zoo = Zoo.Open(test.Folder);
+        NetworkResult[] results = [.. TestZoo.Results(TestZoo.Experiment)];
+        Assert.Equal(64, results.Length);
+        Assert.Equal(results.Length, zoo.Networks.Count);
+        Assert.Equal((62, 1, 1), (zoo.Manifest.Totals.Finished, zoo.Manifest.Totals.Diverged, zoo.Manifest.Totals.Failed));
+        Assert.Equal(TestZoo.Yaml, zoo.Experiment.Text);
+        for (int i = 0; i < results.Length; i++)
+        {
+            (NetworkResult result, NetworkRow row) = (results[i], zoo.Networks[i]);
+            Assert.Equal((result.Id, result.Status, result.Reason, result.Steps, result.TrainLoss, result.EvalLoss), (row.Id, row.Status, row.Reason, row.Steps, row.TrainLoss, row.EvalLoss));
+            Assert.Equal(TestZoo.Experiment.Networks[i].Recipe.Task.Name, row.Class);
+            IReadOnlyList<CheckpointRow> checkpoints = zoo.CheckpointsOf(result.Id);
+            Assert.Equal(result.Checkpoints.Select(c => (c.Step, c.TrainLoss, c.EvalLoss)), checkpoints.Select(c => (c.Step, c.TrainLoss, c.EvalLoss)));
+            for (int c = 0; c < checkpoints.Count; c++)
+            {
+                float[] weights = new float[zoo.ArchitectureOf(row).Parameters.Count];
+                zoo.ReadWeights(checkpoints[c], weights);
+                Assert.Equal(result.Checkpoints[c].Weights, weights);
+            }
+            IReadOnlyList<SnapshotRow> snapshots = zoo.SnapshotsOf(result.Id);
+            Assert.Equal(result.Snapshots.Count, snapshots.Count);
+            for (int s = 0; s < snapshots.Count; s++)
+            {
+                Snapshot read = zoo.ReadSnapshot(snapshots[s]);
+                Assert.Equal((result.Snapshots[s].Step, result.Snapshots[s].TrainLoss), (read.Step, read.TrainLoss));
+                Assert.Equal(result.Snapshots[s].Weights, read.Weights);
+                Assert.Equal(result.Snapshots[s].OptimizerState, read.OptimizerState);
+            }
+        }
+        long progress = 0;
+        zoo.CheckDigests(done => progress = done, CancellationToken.None);
+        Assert.True(progress > zoo.Manifest.Files.Sum(file => file.Bytes));
+    }
+
+    [Fact]
+    public void ManyCheckpointsAreReadInTheOrderAsked()
+    {
+        using TestZoo test = TestZoo.Written();
+        Zoo zoo = Zoo.Open(test.Folder);
+        foreach (string architecture in (string[])["mlds", "tiny"])
+        {
+            // Backwards, with gaps and one twice.
+            CheckpointRow[] rows = [.. zoo.Checkpoints.Where(row => row.Network.Architecture == architecture).Reverse().Where((_, index) => index % 3 != 1)];
+            rows = [.. rows, rows[0]];
+            int count = zoo.ArchitectureOf(rows[0].Network).Parameters.Count;
+            float[] all = new float[rows.Length * count], one = new float[count];
+            zoo.ReadWeights(rows, all);
+            for (int i = 0; i < rows.Length; i++)
+            {
+                zoo.ReadWeights(rows[i], one);
+                Assert.Equal(one, all[(i * count)..((i + 1) * count)]);
+            }
+        }
+    }
+
+    [Fact]
+    public void TheSameResultsGiveTheSameBytes()
+    {
+        using TestZoo first = TestZoo.Written(), second = TestZoo.Written();
+        string[] files = [.. Directory.GetFiles(first.Folder, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(first.Folder, path)).Order()];
+        Assert.Equal(files, Directory.GetFiles(second.Folder, "*", SearchOption.AllDirectories).Select(path => Path.GetRelativePath(second.Folder, path)).Order());
+        Assert.Contains("snapshots.csv", files);
+        Assert.All(files, file => Assert.Equal(File.ReadAllBytes(first[file]), File.ReadAllBytes(second[file])));
+        Assert.Equal(files.Length - 1, Zoo.Open(first.Folder).Manifest.Files.Count);
+    }
+
+    [Fact]
+    public void ShardsDependOnTheExperimentAlone()
+    {
+        string yaml = """
+            experiment: shards
+            tasks: [{machine: ParityMachine, sequence: 8}]
+            architecture: {name: wide, layers: [{dense: 1024}, {dense: 1024}, {dense: 8}]}
+            training: {stop: {steps: 4}, checkpoints: {every: 1}}
+            seeds: {init: 1..7}
+            """;
+        Experiment experiment = Experiment.Parse(yaml, "shards.yaml");
+        using var test = new TestZoo();
+        // 1,068,040 weights: 3 networks of 5 checkpoints fill 64 MiB; the fifth network fails, and the shards stay as they are.
+        ZooWriter.Write(test.Folder, experiment, TestZoo.Results(experiment), null, CancellationToken.None);
+        Zoo zoo = Zoo.Open(test.Folder);
+        int[][] networks = [.. zoo.Checkpoints.GroupBy(row => row.Shard.Path).OrderBy(group => group.Key).Select(group => group.Select(row => row.Network.Index).Distinct().ToArray())];
+        Assert.Equal([[0, 1, 2], [3, 5], [6]], networks);
+        Assert.All(zoo.Manifest.Files.Where(file => file.IsWeights), file => Assert.InRange(file.Bytes, 1, ZooWriter.ShardBytes + 4096));
+    }
+
+    [Fact]
+    public void AZooThatStandsIsNotOverwritten()
+    {
+        using TestZoo test = TestZoo.Written();
+        byte[] before = SHA256.HashData(File.ReadAllBytes(test["zoo.json"]));
+        var error = Assert.Throws<InputException>(() => ZooWriter.Write(test.Folder, TestZoo.Experiment, TestZoo.Results(TestZoo.Experiment), null, CancellationToken.None));
+        Assert.Contains("already", error.Message, StringComparison.Ordinal);
+        Assert.Equal(before, SHA256.HashData(File.ReadAllBytes(test["zoo.json"])));
+    }
+
+    [Fact]
+    public void StoppedOrShortOfResultsNothingHalfIsLeft()
+    {
+        using var test = new TestZoo();
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => ZooWriter.Write(test.Folder, TestZoo.Experiment, TestZoo.Results(TestZoo.Experiment), done =>
+        {
+            if (done == 40)
+                stop.Cancel();
+        }, stop.Token));
+        Assert.Throws<InputException>(() => ZooWriter.Write(test.Folder, TestZoo.Experiment, TestZoo.Results(TestZoo.Experiment).Take(63), null, CancellationToken.None));
+        Assert.Throws<InputException>(() => ZooWriter.Write(test.Folder, TestZoo.Experiment, TestZoo.Results(TestZoo.Experiment).Append(TestZoo.Results(TestZoo.Experiment).First()), null, CancellationToken.None));
+        Assert.Throws<InputException>(() => ZooWriter.Write(test.Folder, TestZoo.Experiment, TestZoo.Results(TestZoo.Experiment).Reverse(), null, CancellationToken.None));
+        Assert.Empty(Directory.GetFiles(test.Folder));
+        Assert.DoesNotContain(Directory.GetFiles(test.Folder, "*", SearchOption.AllDirectories), path => path.EndsWith(".tmp", StringComparison.Ordinal));
+        ZooWriter.Write(test.Folder, TestZoo.Experiment, TestZoo.Results(TestZoo.Experiment), null, CancellationToken.None);
+        Zoo.Open(test.Folder).CheckDigests(null, CancellationToken.None);
+    }
+
+    [Fact]
+    public void TheCardsSnippetReadsTheZooWithNumPyAlone()
+    {
+        using TestZoo test = TestZoo.Written();
+        string card = File.ReadAllText(test["README.md"]);
+        string snippet = Regex.Match(card, "```python\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
+        string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "formats.md"));
+        Assert.Contains(snippet, docs, StringComparison.Ordinal);
+
+        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", ["-c", snippet]) { WorkingDirectory = test.Folder, RedirectStandardOutput = true })!;
+        string output = python.StandardOutput.ReadToEnd();
+        python.WaitForExit();
+        Assert.Equal(0, python.ExitCode);
+        Assert.Equal("EightBitMachine 30 {'0.weight_ih_l0': (6, 9), '0.weight_hh_l0': (6, 2), '0.bias_ih_l0': (6,), '0.bias_hh_l0': (6,), '1.weight': (8, 2), '1.bias': (8,)}\n", output);
+    }
+}
