@@ -1,0 +1,26 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace WeightSpace.Analysis;
+
+/// <summary>An analysis as <c>analysis.json</c>: UTF-8, snake_case, indented, the same bytes for the same result.</summary>
+public static class AnalysisJson
+{
+    /// <summary>The version of the fields' meaning.</summary>
+    public const int FormatVersion = 1;
+
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    /// <summary>Throws <see cref="ArgumentException"/> when a number is NaN or infinite: JSON has no such numbers, and a result must not.</summary>
+    public static byte[] Write(AnalysisResult result) => JsonSerializer.SerializeToUtf8Bytes(result, Options);
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static AnalysisResult Read(ReadOnlySpan<byte> json) =>
+        JsonSerializer.Deserialize<AnalysisResult>(json, Options) ?? throw new JsonException("found null, expected an analysis");
+}

@@ -1,0 +1,212 @@
+using System.Globalization;
+using WeightSpace.Networks;
+using WeightSpace.Numerics;
+using WeightSpace.Tasks;
+
+namespace WeightSpace.Analysis;
+
+/// <summary>One way of dividing the members: label i of member m is <c>Labels[m]</c>, named <c>Values[i]</c>.</summary>
+internal sealed record Labeling(string Name, string Title, string[] Values, int[] Labels)
+{
+    public double Chance => Labels.CountBy(label => label).Max(pair => pair.Value) / (double)Labels.Length;
+
+    public static Labeling Of(string name, string title, IReadOnlyList<string> values)
+    {
+        string[] distinct = [.. values.Distinct().Order(StringComparer.Ordinal)];
+        return new Labeling(name, title, distinct, [.. values.Select(value => Array.IndexOf(distinct, value))]);
+    }
+}
+
+/// <summary>A moment of training: a matched step, or each member's last checkpoint.</summary>
+internal sealed record Moment(string Name, string Title, long? Step)
+{
+    /// <summary>The name of the moment of each member's last checkpoint.</summary>
+    public const string End = "end";
+}
+
+/// <summary>
+/// The networks of one architecture that the analysis takes, in the population's order, with what is the same for every view and moment:
+/// labelings, groups for resampling, steps that all have, moments to look at.
+/// </summary>
+internal sealed class Cohort
+{
+    private const int MostFactorValues = 20;
+
+    private Cohort(Population population, Architecture architecture, int[] indices, string[] modifications, List<string> notes, AnalysisOptions options)
+    {
+        Population = population;
+        Architecture = architecture;
+        Indices = indices;
+        Modifications = modifications;
+        Notes = notes;
+        Networks = [.. indices.Select(index => population.Networks[index])];
+        ulong[] seeds = [.. Networks.Select(network => network.InitSeed).Distinct().Order()];
+        InitSeeds = seeds.Length;
+        Groups = [.. Networks.Select(network => Array.BinarySearch(seeds, network.InitSeed))];
+        Treatments = [.. Networks.Select(network => Treatment(network.Task, modifications))];
+        Classes = [.. Networks.Select(network => ClassName(network.Task, modifications))];
+        Machines = [.. Networks.Select(network => network.Task.Machine.ToString())];
+        MatchedSteps = CommonSteps(Enumerable.Range(0, Networks.Length));
+        Labelings = FindLabelings();
+        Moments = ChooseMoments(options.MatchedPoints);
+    }
+
+    public Population Population { get; }
+
+    public Architecture Architecture { get; }
+
+    /// <summary>By member: its index in the population.</summary>
+    public int[] Indices { get; }
+
+    public PopulationNetwork[] Networks { get; }
+
+    /// <summary>The zoo's modifications in words; more than one are told apart by number.</summary>
+    public string[] Modifications { get; }
+
+    public List<string> Notes { get; }
+
+    public int InitSeeds { get; }
+
+    /// <summary>By member: 0.. for its initial seed. What shares initial weights is never split between training and test.</summary>
+    public int[] Groups { get; }
+
+    /// <summary>By member: <c>clean</c>, <c>modified</c>, or <c>modified 2</c> when the zoo has several modifications.</summary>
+    public string[] Treatments { get; }
+
+    public string[] Classes { get; }
+
+    public string[] Machines { get; }
+
+    public IReadOnlyList<long> MatchedSteps { get; }
+
+    public IReadOnlyList<Labeling> Labelings { get; }
+
+    public IReadOnlyList<Moment> Moments { get; }
+
+    /// <summary>Finished networks with a checkpoint; of more than the options allow, whole initial seeds are drawn.</summary>
+    public static Cohort Choose(Population population, Architecture architecture, int[] indices, string[] modifications, AnalysisOptions options)
+    {
+        var notes = new List<string>();
+        if (indices.Length > options.MaxNetworks)
+        {
+            ulong[] seeds = [.. indices.Select(index => population.Networks[index].InitSeed).Distinct().Order()];
+            new RandomStream(options.Seed, RandomPurpose.Pairs, 1).Shuffle(seeds.AsSpan());
+            var kept = new HashSet<int>();
+            foreach (ulong seed in seeds)
+            {
+                int[] added = [.. indices.Where(index => population.Networks[index].InitSeed == seed)];
+                if (kept.Count > 0 && kept.Count + added.Length > options.MaxNetworks)
+                    continue;
+                kept.UnionWith(added.Take(options.MaxNetworks));
+            }
+            notes.Add($"Of {indices.Length:N0} usable networks {kept.Count:N0} are analysed: initial seeds were drawn at random until the limit of {options.MaxNetworks:N0} networks was reached.");
+            indices = [.. indices.Where(kept.Contains)];
+        }
+        return new Cohort(population, architecture, indices, modifications, notes, options);
+    }
+
+    /// <summary>One modification in words; null for a clean task.</summary>
+    public static string? Describe(Modification? modification) => modification is null ? null
+        : string.Create(CultureInfo.InvariantCulture, $"key [{string.Join(", ", modification.Key)}], {modification.Inverted} answers inverted, in a share of {modification.Share} of the sequences");
+
+    public static string Treatment(TaskSpec task, string[] modifications) =>
+        Describe(task.Modification) is not { } text ? "clean"
+        : modifications.Length == 1 ? "modified" : $"modified {Array.IndexOf(modifications, text) + 1}";
+
+    public static string ClassName(TaskSpec task, string[] modifications) =>
+        modifications.Length <= 1 || task.Modification is null ? task.Name : $"{task.Name} {Array.IndexOf(modifications, Describe(task.Modification)!) + 1}";
+
+    /// <summary>The steps at which all of these members have a checkpoint, ascending.</summary>
+    public IReadOnlyList<long> CommonSteps(IEnumerable<int> members)
+    {
+        HashSet<long>? common = null;
+        foreach (int member in members)
+        {
+            IEnumerable<long> steps = Networks[member].Checkpoints.Select(checkpoint => checkpoint.Step);
+            if (common is null)
+                common = [.. steps];
+            else
+                common.IntersectWith(steps);
+        }
+        return common is null ? [] : [.. common.Order()];
+    }
+
+    /// <summary>The index of a member's checkpoint at a step, its last one for null; -1 when it has none there.</summary>
+    public int CheckpointAt(int member, long? step)
+    {
+        IReadOnlyList<PopulationCheckpoint> checkpoints = Networks[member].Checkpoints;
+        if (step is null)
+            return checkpoints.Count - 1;
+        int low = 0, high = checkpoints.Count - 1;
+        while (low <= high)
+        {
+            int middle = (low + high) / 2;
+            if (checkpoints[middle].Step == step)
+                return middle;
+            if (checkpoints[middle].Step < step)
+                low = middle + 1;
+            else
+                high = middle - 1;
+        }
+        return -1;
+    }
+
+    /// <summary>The weights [members, parameter] at a step; null: each member's last.</summary>
+    public float[] ReadWeights(IReadOnlyList<int> members, long? step)
+    {
+        var weights = new float[(long)members.Count * Architecture.Parameters.Count];
+        Population.ReadWeights([.. members.Select(member => new CheckpointPlace(Indices[member], CheckpointAt(member, step)))], weights);
+        return weights;
+    }
+
+    private List<Labeling> FindLabelings()
+    {
+        var found = new List<Labeling>();
+        var candidates = new List<Labeling>
+        {
+            Labeling.Of("machine", "machine", Machines),
+            Labeling.Of("class", "class (machine and variant)", Classes),
+            Labeling.Of("variant", "variant (clean or modified)", Treatments),
+        };
+        foreach (string factor in Networks.SelectMany(network => network.Factors.Keys).Distinct().Order(StringComparer.Ordinal))
+            candidates.Add(Labeling.Of(factor, factor, [.. Networks.Select(network => network.Factors.GetValueOrDefault(factor, "(none)"))]));
+        foreach (Labeling candidate in candidates)
+        {
+            if (candidate.Values.Length == 1)
+                Notes.Add($"Nothing is asked about {candidate.Title}: all analysed networks have the same, {candidate.Values[0]}.");
+            else if (candidate.Values.Length > MostFactorValues)
+                Notes.Add($"Nothing is asked about {candidate.Title}: it has {candidate.Values.Length} values, more than {MostFactorValues}.");
+            else if (found.Find(other => IsSamePartition(other.Labels, candidate.Labels)) is { } same)
+                Notes.Add($"Nothing is asked about {candidate.Title}: it divides the networks just as {same.Title} does.");
+            else
+                found.Add(candidate);
+        }
+        return found;
+    }
+
+    private static bool IsSamePartition(int[] first, int[] second)
+    {
+        var pairs = first.Zip(second).Distinct().ToList();
+        return pairs.Count == first.Distinct().Count() && pairs.Count == second.Distinct().Count();
+    }
+
+    private List<Moment> ChooseMoments(int most)
+    {
+        var moments = new List<Moment>();
+        int count = Math.Min(Math.Max(most, 1), MatchedSteps.Count);
+        for (int i = 0; i < count; i++)
+        {
+            // Spread over the places in the schedule, so that a log-spaced schedule is sampled in log steps.
+            int place = count == 1 ? MatchedSteps.Count - 1 : (int)Math.Round(i * (MatchedSteps.Count - 1) / (double)(count - 1), MidpointRounding.AwayFromZero);
+            long step = MatchedSteps[place];
+            moments.Add(new Moment($"step-{step}", $"step {step:N0}", step));
+        }
+        if (MatchedSteps.Count > 0 && Networks.All(network => network.Checkpoints[^1].Step == MatchedSteps[^1]))
+            Notes.Add($"All analysed networks ended at step {MatchedSteps[^1]:N0}: the end of training and the last matched step are one moment, computed once.");
+        else
+            moments.Add(new Moment(Moment.End, "the end of training", null));
+        if (MatchedSteps.Count == 0)
+            Notes.Add("No step is common to all analysed networks, so they are compared at their last checkpoints only, where they have trained for different numbers of steps.");
+        return moments;
+    }
+}

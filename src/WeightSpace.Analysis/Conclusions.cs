@@ -1,0 +1,160 @@
+using System.Globalization;
+
+namespace WeightSpace.Analysis;
+
+/// <summary>
+/// The sentences at the top of a report. Each follows from numbers by a fixed rule that is printed beside it; a rule that is not met gives
+/// the negative sentence, not silence. All are about the last matched step, where all networks have trained for as long; without one, about
+/// the end.
+/// </summary>
+internal static class Conclusions
+{
+    /// <summary>Below this adjusted Rand index clusters are not called clusters, however narrow the interval.</summary>
+    private const double SomeAgreement = 0.05;
+
+    /// <summary>From this adjusted Rand index on, most pairs of networks are grouped as their labels say.</summary>
+    private const double ClearAgreement = 0.5;
+
+    private const double Significance = 0.05;
+
+    private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
+
+    /// <summary>The index of the moment that conclusions are about: the last matched step, else the end.</summary>
+    public static int MomentOf(IReadOnlyList<Moment> moments) => moments.Count > 1 && moments[^1].Name == Moment.End ? moments.Count - 2 : moments.Count - 1;
+
+    /// <summary>Whether a conclusion is drawn about a labeling: the variant, and the first of the others.</summary>
+    public static bool IsAskedAbout(string labeling, IEnumerable<string> labelings) => labeling == "variant" || labeling == Main(labelings);
+
+    public static IReadOnlyList<Conclusion> Draw(
+        IReadOnlyList<LabelingSummary> labelings, IReadOnlyList<ViewSummary> views, IReadOnlyList<PointAnalysis> points, DivergenceAnalysis divergence)
+    {
+        var drawn = new List<Conclusion>();
+        PointAnalysis point = points.LastOrDefault(point => point.Name != Moment.End) ?? points[^1];
+        string when = point.Step is null ? "At the end of training" : $"At {point.Title}";
+        LabelingSummary? main = labelings.FirstOrDefault(labeling => labeling.Name == Main(labelings.Select(labeling => labeling.Name)));
+        if (main is not null)
+        {
+            drawn.Add(Read(main, views, point, when, $"Can the weights tell which {main.Name} a network learned?", $"names the {main.Name}"));
+            drawn.Add(Cluster(main, views, point, when));
+        }
+        if (labelings.FirstOrDefault(labeling => labeling.Name == "variant") is { } variant)
+            drawn.Add(Read(variant, views, point, when, "Can the weights tell changed training data from clean?", "tells changed from clean"));
+        foreach (PairKind kind in divergence.Kinds.Where(kind => kind.Name.StartsWith("modified", StringComparison.Ordinal)))
+        {
+            if (Further(kind, divergence) is { } further)
+                drawn.Add(further);
+            if (Direction(kind, views, divergence) is { } direction)
+                drawn.Add(direction);
+        }
+        return drawn;
+    }
+
+    private static string? Main(IEnumerable<string> labelings) => labelings.FirstOrDefault(labeling => labeling != "variant");
+
+    private static Conclusion Read(
+        LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when, string question, string does)
+    {
+        const string rule = "By the best accuracy over views and classifiers; it counts when the lower bound of its interval is above chance and above the 95th percentile of the "
+            + "same procedure's accuracies on permuted labels. Yes: it counts and is at least half-way from chance to 1; partly: it counts and is below; no: it does not count.";
+        string id = $"read-{labeling.Name}";
+        var scores = point.Views.SelectMany(view => view.Classifications).Where(score => score.Labeling == labeling.Name && score.Accuracy is not null).ToList();
+        if (scores.Count == 0)
+            return new Conclusion(id, question, "open", $"This could not be tested. {point.Views.SelectMany(view => view.Classifications).FirstOrDefault(score => score.Labeling == labeling.Name)?.Note}", rule);
+        ClassificationScore best = scores.MaxBy(score => score.Accuracy!.Value)!;
+        string baseline = best.Permuted is { } permuted ? $", and on permuted labels the same procedure reached at most {Percent(permuted.Percentile95)} in 95 of 100 cases" : "";
+        string reading = $"the {Classifier(best)} on {Title(views, best.Features)} {does} of {Percent(best.Accuracy!.Value)} {Range(best.Accuracy)} of networks that it has not seen; chance is {Percent(best.Chance)}{baseline}";
+        ClassificationScore? raw = scores.Where(score => score.Features == "raw").MaxBy(score => score.Accuracy!.Value);
+        string contrast = raw is null || best.Features == "raw" ? "" : $" On the raw weights the best is {Percent(raw.Accuracy!.Value)} {Range(raw.Accuracy)}.";
+        ClassificationScore? plain = point.Confounds.Where(score => score.Labeling == labeling.Name && score.Accuracy is not null).MaxBy(score => score.Accuracy!.Value);
+        string confound = plain is null ? ""
+            : plain.Accuracy!.Value >= best.Accuracy!.Low ? $" But {PlainName(plain.Features)} alone give{(plain.Features == "norm" ? "s" : "")} {Percent(plain.Accuracy.Value)} {Range(plain.Accuracy)}, so this is no evidence that the pattern of the weights says more than that."
+            : $" Of the plain numbers beside the weights, {PlainName(plain.Features)} alone give{(plain.Features == "norm" ? "s" : "")} the most: {Percent(plain.Accuracy.Value)} {Range(plain.Accuracy)}.";
+        if (!IsSupported(best))
+            return new Conclusion(id, question, "no", $"{when}, not with the methods here: the best of {scores.Count} tries, {reading}. That does not stand clear of chance.", rule);
+        bool strong = best.Accuracy!.Value >= (1 + best.Chance) / 2;
+        return new Conclusion(id, question, strong ? "yes" : "partly", $"{when}, {reading} (the best of {scores.Count} tries).{contrast}{confound}", rule);
+    }
+
+    private static Conclusion Cluster(LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when)
+    {
+        string question = $"Do networks of one {labeling.Name} cluster by themselves?";
+        const string rule = "By the highest adjusted Rand index (ARI) of k-means, Ward and average linkage in any view. Yes: the lower bound of its interval is at least 0.5; "
+            + "partly: above 0.05; no: otherwise. Chance is 0, full agreement 1.";
+        var scores = point.Views.SelectMany(view => view.Clusterings.Where(score => score.Labeling == labeling.Name).Select(score => (View: view.View, Score: score))).ToList();
+        if (scores.Count == 0)
+            return new Conclusion("cluster", question, "open", $"This could not be tested. {point.Views.FirstOrDefault()?.Note}", rule);
+        var best = scores.MaxBy(pair => pair.Score.AdjustedRand.Value);
+        double low = best.Score.AdjustedRand.Low ?? double.NegativeInfinity;
+        string answer = low >= ClearAgreement ? "yes" : low > SomeAgreement ? "partly" : "no";
+        var raw = scores.Where(pair => pair.View == "raw").ToList();
+        string rawText = "";
+        if (raw.Count > 0)
+        {
+            var bestRaw = raw.MaxBy(pair => pair.Score.AdjustedRand.Value);
+            string does = (bestRaw.Score.AdjustedRand.Low ?? double.NegativeInfinity) >= ClearAgreement ? "cluster clearly"
+                : (bestRaw.Score.AdjustedRand.Low ?? double.NegativeInfinity) > SomeAgreement ? "cluster to some degree" : "do not cluster";
+            rawText = $"{when}, the raw weights {does} by {labeling.Name}: ARI {Number(bestRaw.Score.AdjustedRand.Value)} {Span(bestRaw.Score.AdjustedRand)} at best ({bestRaw.Score.Method}; chance 0). ";
+        }
+        string other = best.View == "raw" ? "No other view does better."
+            : $"{Capital(Title(views, best.View))} reach {Number(best.Score.AdjustedRand.Value)} {Span(best.Score.AdjustedRand)} ({best.Score.Method}, no labels seen).";
+        return new Conclusion("cluster", question, answer, rawText + other, rule);
+    }
+
+    private static Conclusion? Further(PairKind kind, DivergenceAnalysis divergence)
+    {
+        const string rule = "Raw weights, last step with both kinds of twins, all machines. Yes: the interval of the ratio of mean distances lies above 1 and the paired "
+            + "sign-flip test over initial seeds gives p below 0.05. No: otherwise.";
+        const string question = "Does changed data move a network further than another draw of the same data?";
+        RatioAt? last = divergence.Views.FirstOrDefault(view => view.View == "raw")?.Ratios.FirstOrDefault(curve => curve.Kind == kind.Name)?.Points.LastOrDefault(point => point.Ratio is not null);
+        if (last?.Ratio is not { } ratio)
+            return null;
+        string numbers = string.Create(Culture, $"at step {last.Step:N0} the modified twin lies {Number(ratio.Value)} {Span(ratio)} times as far from its clean twin as a network that saw another draw of the clean data does ({last.InitSeeds} initial seeds{(last.PValue is { } p ? $", paired test p = {p:0.####}" : "")})");
+        bool significant = last.PValue < Significance;
+        return ratio.Low > 1 && significant ? new Conclusion($"further-{kind.Name}", question, "yes", $"Yes: {numbers}.", rule)
+            : ratio.High < 1 && significant ? new Conclusion($"further-{kind.Name}", question, "no", $"No, less far: {numbers}. That twins diverge is no sign of a change in their data.", rule)
+            : new Conclusion($"further-{kind.Name}", question, "no", $"Not that could be shown: {numbers}. That twins diverge is no sign of a change in their data.", rule);
+    }
+
+    private static Conclusion? Direction(PairKind kind, IReadOnlyList<ViewSummary> views, DivergenceAnalysis divergence)
+    {
+        const string question = "Does the same change of data move networks in the same direction?";
+        const string rule = "Mean cosine between the displacements of different initial seeds, last step, all machines, the view where it stands out most. Yes: its interval lies above 0 and "
+            + "above the interval for reorder twins; partly: above 0 only (or there are no reorder twins); no: otherwise. Chance is 0.";
+        var found = new List<(string View, DirectionAt Modified, DirectionAt? Reorder, double Margin)>();
+        foreach (DivergenceInView view in divergence.Views)
+        {
+            DirectionAt? modified = view.Directions.FirstOrDefault(curve => curve.Kind == kind.Name)?.Points.LastOrDefault();
+            DirectionAt? reorder = view.Directions.FirstOrDefault(curve => curve.Kind == "reorder")?.Points.LastOrDefault();
+            if (modified is not null)
+                found.Add((view.View, modified, reorder, modified.Cosine.Low!.Value - Math.Max(0, reorder?.Cosine.High ?? 0)));
+        }
+        if (found.Count == 0)
+            return null;
+        var best = found.MaxBy(item => item.Margin);
+        string answer = best.Reorder is not null && best.Margin > 0 ? "yes" : best.Modified.Cosine.Low > 0 ? "partly" : "no";
+        string control = best.Reorder is null ? "" : $", against {Number(best.Reorder.Cosine.Value)} {Span(best.Reorder.Cosine)} for another draw of the same data";
+        string lead = answer switch { "yes" => "Yes, to a degree that chance does not explain", "partly" => "There is a common direction, but no more than the control shows", _ => "No common direction could be shown" };
+        return new Conclusion($"direction-{kind.Name}", question, answer, string.Create(Culture,
+            $"{lead}: at step {best.Modified.Step:N0}, in {Title(views, best.View)}, the displacements from clean to modified twin have a mean cosine of {Number(best.Modified.Cosine.Value)} {Span(best.Modified.Cosine)} between different initial weights{control} (the clearest of {found.Count} views)."), rule);
+    }
+
+    private static bool IsSupported(ClassificationScore score) =>
+        score.Accuracy!.Low is { } low && low > score.Chance && low > (score.Permuted?.Percentile95 ?? 0);
+
+    private static string Classifier(ClassificationScore score) => score.Classifier == "forest" ? "random forest" : $"{score.Classifier} classifier";
+
+    private static string Title(IReadOnlyList<ViewSummary> views, string name) => views.First(view => view.Name == name).Title is var title && title.StartsWith("Layer", StringComparison.Ordinal)
+        ? "the layer statistics s(W)" : "the " + title.ToLowerInvariant();
+
+    private static string PlainName(string features) => features switch { "norm" => "the norm of the weights", "steps" => "the numbers of steps", "losses" => "the losses", _ => features };
+
+    private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
+
+    private static string Percent(double value) => string.Create(Culture, $"{100 * value:0} %");
+
+    private static string Range(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? string.Create(Culture, $"[{100 * low:0}\u2013{100 * high:0}]") : "";
+
+    private static string Number(double value) => value.ToString("0.00", Culture);
+
+    private static string Span(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? string.Create(Culture, $"[{low:0.00}, {high:0.00}]") : "";
+}

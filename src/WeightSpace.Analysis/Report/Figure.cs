@@ -1,0 +1,41 @@
+using System.Text;
+
+namespace WeightSpace.Analysis.Report;
+
+/// <summary>A figure: a drawing with a text alternative, a legend and a caption.</summary>
+internal static class Figure
+{
+    /// <summary>
+    /// Wraps a drawing of a size in pixels. <paramref name="alternative"/> tells in words what the drawing shows; <paramref name="legend"/> and
+    /// <paramref name="caption"/> are markup.
+    /// </summary>
+    public static string Wrap(string id, double width, double height, string title, string alternative, string drawing, string legend, string caption) =>
+        $"<figure id=\"{id}\"><svg viewBox=\"0 0 {Html.Pixel(width)} {Html.Pixel(height)}\" role=\"img\" aria-labelledby=\"{id}-title {id}-text\" xmlns=\"http://www.w3.org/2000/svg\">"
+        + $"<title id=\"{id}-title\">{Html.Escape(title)}</title><desc id=\"{id}-text\">{Html.Escape(alternative)}</desc>{drawing}</svg>{legend}<figcaption>{caption}</figcaption></figure>\n";
+
+    /// <summary>The colour's number of each machine: fixed by its place in the list of the analysis, so the same in all figures.</summary>
+    public static Dictionary<string, int> MachineColours(ArchitectureAnalysis analysis) =>
+        analysis.Members.Select(member => member.Machine).Distinct().Order(StringComparer.Ordinal).Select((machine, index) => (machine, index)).ToDictionary(pair => pair.machine, pair => pair.index % 8);
+
+    /// <summary>What colours and fillings mean.</summary>
+    public static string MachineLegend(ArchitectureAnalysis analysis, bool lines)
+    {
+        var legend = new StringBuilder("<p class=\"legend\">");
+        foreach ((string machine, int colour) in MachineColours(analysis).OrderBy(pair => pair.Key, StringComparer.Ordinal))
+            legend.Append($"<span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"dot m{colour}\" cx=\"7\" cy=\"6\" r=\"4.5\"/></svg>{Html.Escape(machine)}</span> ");
+        string[] variants = [.. analysis.Members.Select(member => member.Variant).Distinct().Order(StringComparer.Ordinal)];
+        if (variants.Length > 1 || variants[0] != "clean")
+        {
+            legend.Append(lines
+                ? "<span><svg viewBox=\"0 0 24 12\" class=\"key\" aria-hidden=\"true\"><line class=\"curve plain\" x1=\"1\" x2=\"23\" y1=\"6\" y2=\"6\"/></svg>clean</span> <span><svg viewBox=\"0 0 24 12\" class=\"key\" aria-hidden=\"true\"><line class=\"curve plain dashed\" x1=\"1\" x2=\"23\" y1=\"6\" y2=\"6\"/></svg>modified</span>"
+                : "<span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"dot plain\" cx=\"7\" cy=\"6\" r=\"4.5\"/></svg>filled: clean</span> <span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"ring plain\" cx=\"7\" cy=\"6\" r=\"4\"/></svg>hollow: modified</span>");
+        }
+        return legend.Append("</p>").ToString();
+    }
+
+    /// <summary>The style of a class's curves and markers: its machine's colour, dashed or hollow when modified.</summary>
+    public static string Style(Dictionary<string, int> colours, string machine, string variant) => $"m{colours[machine]}{(variant == "clean" ? "" : " dashed")}";
+
+    /// <summary>A view's line: dotted, dashed, solid.</summary>
+    public static string ViewStyle(string view) => view switch { "raw" => "v0", "statistics" => "v1", _ => "v2" };
+}

@@ -1,0 +1,251 @@
+using System.Globalization;
+using WeightSpace.Analysis.Classification;
+using WeightSpace.Analysis.Divergence;
+using WeightSpace.Analysis.Views;
+using WeightSpace.Networks;
+using WeightSpace.Zoos;
+
+namespace WeightSpace.Analysis;
+
+/// <summary>
+/// The analysis of a zoo, from top to bottom: choose networks and moments; read the weights once, step by step, into every view, following
+/// twins on the way; at the chosen moments look for structure and train classifiers; say what the numbers support.
+/// </summary>
+public static class ZooAnalysis
+{
+    /// <summary>
+    /// Analyses a population, each architecture apart. The same population and options give the same result, whatever the number of threads.
+    /// </summary>
+    /// <param name="progress">Told of each stage's parts as they are done; may be called from several threads.</param>
+    /// <exception cref="InputException">There is no finished network with a checkpoint.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled; checked between steps and between scores.</exception>
+    public static AnalysisResult Run(
+        Population population, AnalysisOptions options, IProgress<AnalysisProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        int[] usable = [.. Enumerable.Range(0, population.Networks.Count).Where(index => IsUsable(population.Networks[index]))];
+        if (usable.Length == 0)
+        {
+            throw new InputException($"{population.Title}: none of its {population.Networks.Count} networks is finished and has a checkpoint, so there is nothing to analyse; "
+                + (population.Networks.Count == 0 ? "grow it first" : $"the first one is {Status(population.Networks[0])}: {population.Networks[0].Reason}"));
+        }
+        string[] modifications = [.. population.Networks.Select(network => Cohort.Describe(network.Task.Modification)).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
+        var analyses = new List<ArchitectureAnalysis>();
+        var analysed = new HashSet<int>();
+        foreach (var group in usable.GroupBy(index => RecipeJson.ArchitectureNode(population.Networks[index].Architecture).ToJsonString()))
+        {
+            Cohort cohort = Cohort.Choose(population, population.Networks[group.First()].Architecture, [.. group], modifications, options);
+            analysed.UnionWith(cohort.Indices);
+            analyses.Add(Analyse(cohort, options, progress, cancellation));
+        }
+        return new AnalysisResult(
+            AnalysisJson.FormatVersion,
+            population.Title,
+            population.Provenance,
+            new AnalysisSettings(options.Seed, options.Folds, options.Permutations, options.Trees, options.KMeansStarts, options.Resamples, options.MaxNetworks),
+            Summarise(population, analysed, modifications),
+            analyses);
+    }
+
+    private static ArchitectureAnalysis Analyse(Cohort cohort, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        IReadOnlyList<IView> views = WeightViews.All;
+        var divergence = new TwinDivergence(cohort, views, options);
+        FeatureMatrix[][] features = ReadWeights(cohort, views, divergence, progress, cancellation);
+        PointAnalysis[] points = Score(cohort, views, features, options, progress, cancellation);
+        DivergenceAnalysis twins = divergence.Result();
+        LabelingSummary[] labelings = [.. cohort.Labelings.Select(labeling => new LabelingSummary(
+            labeling.Name, labeling.Title, labeling.Values, [.. Enumerable.Range(0, labeling.Values.Length).Select(value => labeling.Labels.Count(label => label == value))], labeling.Chance))];
+        ViewSummary[] summaries = [.. views.Select((view, index) => new ViewSummary(view.Name, view.Title, view.Explanation, view.IsStandardised, features[0][index].Columns))];
+        return new ArchitectureAnalysis(
+            cohort.Architecture.Name,
+            Describe(cohort.Architecture),
+            cohort.Architecture.Parameters.Count,
+            cohort.InitSeeds,
+            cohort.Networks.Select(network => network.DataSeed).Distinct().Count(),
+            cohort.Notes,
+            Conclusions.Draw(labelings, summaries, points, twins),
+            labelings,
+            summaries,
+            cohort.MatchedSteps,
+            [.. cohort.Networks.Select((network, member) => new Member(network.Id, cohort.Machines[member], cohort.Treatments[member], cohort.Classes[member], network.InitSeed, network.DataSeed, network.Steps))],
+            MomentScores.LossCurves(cohort),
+            points,
+            twins);
+    }
+
+    /// <summary>
+    /// Reads each checkpoint's weights once, one step at a time, so that memory holds one step and the features of the moments. Returns
+    /// features by moment and view, [members, features] each.
+    /// </summary>
+    private static FeatureMatrix[][] ReadWeights(
+        Cohort cohort, IReadOnlyList<IView> views, TwinDivergence divergence, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        var kept = new FeatureMatrix[cohort.Moments.Count][];
+        HashSet<long> followed = [.. divergence.Steps];
+        long?[] steps = [.. cohort.Moments.Select(moment => moment.Step).Union(divergence.Steps.Select(step => (long?)step)).OrderBy(step => step ?? long.MaxValue)];
+        for (int i = 0; i < steps.Length; i++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            long? step = steps[i];
+            int moment = cohort.Moments.ToList().FindIndex(moment => moment.Step == step);
+            bool follow = step is { } matched && followed.Contains(matched);
+            // A moment is a step that all members have, so there the rows below are all members.
+            int[] members = moment >= 0 ? [.. Enumerable.Range(0, cohort.Networks.Length)] : divergence.MembersAt(step!.Value);
+            FeatureMatrix[] features = ViewWeights(cohort, views, members, cohort.ReadWeights(members, step));
+            if (moment >= 0)
+                kept[moment] = features;
+            if (follow)
+                Parallel.For(0, views.Count, view => divergence.Add(step!.Value, view, members, features[view]));
+            progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: reading weights and following twins", i + 1, steps.Length));
+        }
+        return kept;
+    }
+
+    private static FeatureMatrix[] ViewWeights(Cohort cohort, IReadOnlyList<IView> views, int[] members, float[] weights)
+    {
+        int parameters = cohort.Architecture.Parameters.Count;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            if (!float.IsFinite(weights[i]))
+                throw new InputException($"network {cohort.Networks[members[i / parameters]].Id} is marked finished but one of its checkpoints holds {weights[i]}; check the zoo, or mark the network as diverged");
+        }
+        var matrices = new FeatureMatrix[views.Count];
+        for (int v = 0; v < views.Count; v++)
+        {
+            IView view = views[v];
+            if (view is RawView)
+            {
+                matrices[v] = new FeatureMatrix(view.Name, members.Length, parameters, weights);
+                continue;
+            }
+            int columns = view.FeatureNames(cohort.Architecture).Length;
+            var values = new float[(long)members.Length * columns];
+            Parallel.For(0, members.Length, row =>
+                view.Compute(cohort.Architecture, weights.AsSpan(row * parameters, parameters), values.AsSpan(row * columns, columns)));
+            matrices[v] = new FeatureMatrix(view.Name, members.Length, columns, values);
+        }
+        return matrices;
+    }
+
+    /// <summary>All scores of all moments: independent of each other, so they run at the same time and land in fixed places.</summary>
+    private static PointAnalysis[] Score(
+        Cohort cohort, IReadOnlyList<IView> views, FeatureMatrix[][] features, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        int moments = cohort.Moments.Count;
+        var structures = new ViewAtPoint[moments, views.Count];
+        var scores = new ClassificationScore[moments][][]; // by moment, then view (the last: plain numbers), then labeling and classifier
+        var work = new List<Action>();
+        for (int m = 0; m < moments; m++)
+        {
+            int moment = m;
+            bool last = cohort.Moments[m].Step is not { } step || step == cohort.MatchedSteps[^1];
+            scores[m] = new ClassificationScore[views.Count + 1][];
+            for (int v = 0; v < views.Count; v++)
+            {
+                int view = v;
+                work.Add(() => structures[moment, view] = MomentScores.Structure(views[view], features[moment][view], cohort, options, last));
+                AddScores(m, v, [features[m][v]], options.Classifiers);
+            }
+            AddScores(m, views.Count, [.. MomentScores.PlainNumbers(features[m][0], cohort, cohort.Moments[m])], [new RandomForest(options.Trees, options.Seed)]);
+        }
+        RunAll(work, "scores");
+        work.Clear();
+        AddPermutations(Conclusions.MomentOf(cohort.Moments));
+        RunAll(work, "permuted labels");
+        return [.. cohort.Moments.Select((moment, m) => new PointAnalysis(
+            moment.Name,
+            moment.Title,
+            moment.Step,
+            MomentScores.Losses(cohort, moment, options),
+            [.. views.Select((_, v) => structures[m, v] with { Classifications = scores[m][v] })],
+            scores[m][^1]))];
+
+        void RunAll(List<Action> work, string stage)
+        {
+            int done = 0;
+            Parallel.For(0, work.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
+            {
+                work[i]();
+                progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: {stage}", Interlocked.Increment(ref done), work.Count));
+            });
+        }
+
+        // Permuting costs as many runs as there are permutations, so it stands behind the score that a conclusion is drawn from: the best one of
+        // each labeling that is asked about, at the moment that conclusions are about.
+        void AddPermutations(int moment)
+        {
+            foreach (Labeling labeling in cohort.Labelings.Where(labeling => options.Permutations > 0 && Conclusions.IsAskedAbout(labeling.Name, cohort.Labelings.Select(other => other.Name))))
+            {
+                var cells = Enumerable.Range(0, views.Count).SelectMany(view => Enumerable.Range(0, scores[moment][view].Length).Select(place => (View: view, Place: place)))
+                    .Where(cell => scores[moment][cell.View][cell.Place] is { Accuracy: not null } score && score.Labeling == labeling.Name).ToList();
+                if (cells.Count == 0)
+                    continue;
+                (int view, int place) = cells.MaxBy(cell => scores[moment][cell.View][cell.Place].Accuracy!.Value);
+                IClassifier classifier = options.Classifiers.Single(item => item.Name == scores[moment][view][place].Classifier);
+                work.Add(() => scores[moment][view][place] = MomentScores.Permute(scores[moment][view][place], features[moment][view], labeling, cohort, classifier, options));
+            }
+        }
+
+        void AddScores(int moment, int place, FeatureMatrix[] matrices, IClassifier[] classifiers)
+        {
+            var found = scores[moment][place] = new ClassificationScore[cohort.Labelings.Count * matrices.Length * classifiers.Length];
+            int next = 0;
+            foreach (Labeling labeling in cohort.Labelings)
+            {
+                foreach (FeatureMatrix matrix in matrices)
+                {
+                    foreach (IClassifier classifier in classifiers)
+                    {
+                        int index = next++;
+                        work.Add(() => found[index] = MomentScores.Classify(matrix, labeling, cohort, classifier, options));
+                    }
+                }
+            }
+        }
+    }
+
+    private static PopulationSummary Summarise(Population population, HashSet<int> analysed, string[] modifications)
+    {
+        IReadOnlyList<PopulationNetwork> networks = population.Networks;
+        var classes = new List<ClassCount>();
+        foreach (var group in Enumerable.Range(0, networks.Count)
+            .GroupBy(index => Cohort.ClassName(networks[index].Task, modifications)).OrderBy(group => group.Key, StringComparer.Ordinal))
+        {
+            int Count(NetworkStatus status) => group.Count(index => networks[index].Status == status);
+            PopulationNetwork first = networks[group.First()];
+            classes.Add(new ClassCount(group.Key, first.Task.Machine.ToString(), Cohort.Treatment(first.Task, modifications), group.Count(),
+                Count(NetworkStatus.Finished), Count(NetworkStatus.Diverged), Count(NetworkStatus.Failed), group.Count(analysed.Contains)));
+        }
+        var notes = new List<NetworkNote>();
+        for (int index = 0; index < networks.Count; index++)
+        {
+            if (analysed.Contains(index))
+                continue;
+            PopulationNetwork network = networks[index];
+            string reason = IsUsable(network) ? "not drawn: the zoo is larger than the analysis takes"
+                : network.Status == NetworkStatus.Finished ? "finished, but no checkpoint of it is in the zoo" : network.Reason;
+            notes.Add(new NetworkNote(network.Id, network.Architecture.Name, Cohort.ClassName(network.Task, modifications), network.InitSeed, network.DataSeed, Status(network), reason, network.Steps));
+        }
+        return new PopulationSummary(networks.Count, classes.Sum(item => item.Finished), classes.Sum(item => item.Diverged), classes.Sum(item => item.Failed), classes, notes);
+    }
+
+    private static bool IsUsable(PopulationNetwork network) => network.Status == NetworkStatus.Finished && network.Checkpoints.Count > 0;
+
+    private static string Status(PopulationNetwork network) => network.Status.ToString().ToLowerInvariant();
+
+    /// <summary>Layers in words, equal neighbours counted: <c>gru 9-12, 3 x gru 12-12, 4 x dense 12-12 relu, dense 12-8</c>.</summary>
+    private static string Describe(Architecture architecture)
+    {
+        var parts = new List<(string Text, int Count)>();
+        foreach (LayerSpec layer in architecture.Layers)
+        {
+            string activation = layer is DenseSpec { Activation: not Activation.None } dense ? $" {dense.Activation.ToString().ToLowerInvariant()}" : "";
+            string text = $"{layer.Type} {layer.Inputs}\u2013{layer.Outputs}{activation}";
+            if (parts.Count > 0 && parts[^1].Text == text)
+                parts[^1] = (text, parts[^1].Count + 1);
+            else
+                parts.Add((text, 1));
+        }
+        return string.Join(", ", parts.Select(part => part.Count == 1 ? part.Text : string.Create(CultureInfo.InvariantCulture, $"{part.Count} \u00d7 {part.Text}")));
+    }
+}
