@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using WeightSpace.Analysis;
-using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 using WeightSpace.Zoos.Formats;
 
