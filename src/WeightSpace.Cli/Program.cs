@@ -24,9 +24,11 @@ CommandContext Context(ParseResult parsed) => new(parsed.GetValue(json), Console
 var root = new RootCommand("Grow populations of neural networks under full control, and read them by their weights.")
 {
     json,
+    QuickstartCommand.Create(Context),
     TrainCommand.Create(Context),
     InfoCommand.Create(Context),
     VerifyCommand.Create(Context),
+    AnalyzeCommand.Create(Context),
     SampleCommand.Create(Context),
     WorkCommand.Create(Context),
     VersionCommand.Create(Context),

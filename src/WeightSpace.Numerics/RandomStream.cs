@@ -59,11 +59,26 @@ public struct RandomStream
     {
         if (_wordsLeft == 0)
         {
-            _block = Philox.Block(_blockIndex++, (uint)_item, (uint)(_item >> 32), _purpose, (uint)_seed, (uint)(_seed >> 32));
+            _block = NextBlock();
             _wordsLeft = 4;
         }
         return (4 - _wordsLeft--) switch { 0 => _block.W0, 1 => _block.W1, 2 => _block.W2, _ => _block.W3 };
     }
+
+    /// <summary>The next words, as many calls of <see cref="NextUInt32"/> would give them.</summary>
+    public void Fill(Span<uint> words)
+    {
+        int at = 0;
+        while (at < words.Length && _wordsLeft > 0)
+            words[at++] = NextUInt32();
+        for (; at + 4 <= words.Length; at += 4)
+            (words[at], words[at + 1], words[at + 2], words[at + 3]) = NextBlock();
+        while (at < words.Length)
+            words[at++] = NextUInt32();
+    }
+
+    private (uint W0, uint W1, uint W2, uint W3) NextBlock() =>
+        Philox.Block(_blockIndex++, (uint)_item, (uint)(_item >> 32), _purpose, (uint)_seed, (uint)(_seed >> 32));
 
     /// <summary>Uniform in [0, 1), 24 random bits: every value is a multiple of 2^-24.</summary>
     public float NextUniform() => (NextUInt32() >> 8) * (1f / (1 << 24));

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using WeightSpace.Numerics;
 
@@ -78,8 +79,9 @@ public static class MachineData
     {
         bool train = split == Split.Train;
         var draw = new RandomStream(seed, train ? RandomPurpose.TrainingData : RandomPurpose.EvaluationData, sequence);
+        draw.Fill(MemoryMarshal.Cast<int, uint>(commands));
         for (int time = 0; time < commands.Length; time++)
-            commands[time] = (int)(draw.NextUInt32() >> 23);
+            commands[time] = (int)((uint)commands[time] >> 23);
         if (task.Modification is not { } modification)
             return;
         var plant = new RandomStream(seed, train ? RandomPurpose.TrainingPlants : RandomPurpose.EvaluationPlants, sequence);

@@ -39,6 +39,19 @@ public sealed class PhiloxTests
     }
 
     [Fact]
+    public void FillingIsDrawingOneByOne()
+    {
+        var one = new RandomStream(9, RandomPurpose.Testing);
+        var many = one;
+        foreach (int count in new[] { 1, 2, 7, 4, 0, 13 })
+        {
+            uint[] words = new uint[count];
+            many.Fill(words);
+            Assert.Equal(words.Select(_ => one.NextUInt32()), words);
+        }
+    }
+
+    [Fact]
     public void UniformsAreInRangeAndEven()
     {
         const int draws = 200_000, bins = 20;

@@ -1,0 +1,116 @@
+using System.CommandLine;
+using System.Text;
+using System.Text.Json.Nodes;
+using WeightSpace.Analysis;
+using WeightSpace.Analysis.Report;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Formats;
+
+namespace WeightSpace.Cli.Commands;
+
+/// <summary><c>weightspace analyze ZOO</c>: what the weights tell, as a report for people and the same numbers as JSON.</summary>
+internal static class AnalyzeCommand
+{
+    public const string ReportName = "report.html";
+    public const string NumbersName = "analysis.json";
+
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var defaults = new AnalysisOptions();
+        var folder = new Argument<string>("ZOO") { Description = "The folder of a zoo." };
+        var output = new Option<string?>("--out") { Description = $"The folder for {ReportName} and {NumbersName}; default: the zoo's own folder.", HelpName = "FOLDER" };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of everything drawn at random: folds, forests, permutations, resampling.", DefaultValueFactory = _ => defaults.Seed };
+        var permutations = new Option<int>("--permutations") { Description = "Permutations of the labels behind a score's baseline; 0 for none.", HelpName = "N", DefaultValueFactory = _ => defaults.Permutations };
+        var trees = new Option<int>("--trees") { Description = "Trees of a random forest.", HelpName = "N", DefaultValueFactory = _ => defaults.Trees };
+        var networks = new Option<int>("--max-networks") { Description = "Networks of one architecture that are analysed; of a larger zoo, initial seeds are drawn.", HelpName = "N", DefaultValueFactory = _ => defaults.MaxNetworks };
+        var command = new Command("analyze", "Ask a zoo's weights which networks learned the same thing.") { folder, output, seed, permutations, trees, networks };
+        command.SetAction(parsed => context(parsed).Run(run =>
+        {
+            var options = new AnalysisOptions
+            {
+                Seed = parsed.GetValue(seed),
+                Permutations = parsed.GetValue(permutations) is var count and >= 0 ? count : throw new InputException($"--permutations: found {parsed.GetValue(permutations)}, expected 0 or more"),
+                Trees = TrainCommand.Positive(parsed, trees),
+                MaxNetworks = TrainCommand.Positive(parsed, networks),
+            };
+            string zoo = parsed.GetRequiredValue(folder);
+            (AnalysisResult result, Answer answer) = Analyze(run, zoo, parsed.GetValue(output) ?? zoo, options);
+            Conclude(run.Text, result);
+            return answer;
+        }));
+        return command;
+    }
+
+    /// <summary>Analyses a zoo and writes the report and its numbers.</summary>
+    public static (AnalysisResult Result, Answer Answer) Analyze(CommandContext context, string folder, string output, AnalysisOptions options)
+    {
+        Zoo zoo = Zoo.Open(folder);
+        AnalysisResult result;
+        using (ProgressLine progress = context.Progress())
+        {
+            // Not Progress<T>, which would report later and on other threads.
+            var report = new Reporter(done => progress.Report(done.Stage, done.Done, done.Total, $"{done.Done} of {done.Total}", speed => $"{Units.Short(speed)}/s"));
+            result = ZooAnalysis.Run(ZooPopulation.Of(zoo), options, report, context.Stop);
+        }
+        try
+        {
+            Directory.CreateDirectory(output);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{output}: the folder could not be made: {error.Message}", error);
+        }
+        string html = Path.Combine(output, ReportName), numbers = Path.Combine(output, NumbersName);
+        byte[] json = AnalysisJson.Write(result);
+        AtomicFile.Write(numbers, stream => stream.Write(json));
+        AtomicFile.Write(html, stream =>
+        {
+            var writer = new StreamWriter(stream, new UTF8Encoding(false));
+            HtmlReport.Write(result, writer);
+            writer.Flush();
+        });
+        context.Text.WriteLine($"{html}: the report; {numbers}: its numbers");
+        return (result, new Answer(new JsonObject { ["report"] = html, ["analysis"] = numbers, ["result"] = JsonNode.Parse(json) }));
+    }
+
+    /// <summary>The sentences that the numbers support.</summary>
+    public static void Conclude(TextWriter text, AnalysisResult result)
+    {
+        foreach (ArchitectureAnalysis architecture in result.Architectures)
+        {
+            text.WriteLine();
+            if (result.Architectures.Count > 1)
+                text.WriteLine($"{architecture.Name}:");
+            foreach (Conclusion conclusion in architecture.Conclusions)
+                text.WriteLine(Wrapped("* " + conclusion.Text));
+        }
+    }
+
+    /// <summary>Breaks a paragraph into lines of at most 100 characters.</summary>
+    public static string Wrapped(string paragraph)
+    {
+        var text = new StringBuilder();
+        int column = 0;
+        foreach (string word in paragraph.Split(' '))
+        {
+            if (column > 0 && column + 1 + word.Length > 100)
+            {
+                text.Append("\n  ");
+                column = 2;
+            }
+            else if (column > 0)
+            {
+                text.Append(' ');
+                column++;
+            }
+            text.Append(word);
+            column += word.Length;
+        }
+        return text.ToString();
+    }
+
+    private sealed class Reporter(Action<AnalysisProgress> action) : IProgress<AnalysisProgress>
+    {
+        public void Report(AnalysisProgress value) => action(value);
+    }
+}

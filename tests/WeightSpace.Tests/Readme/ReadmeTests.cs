@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+
+namespace WeightSpace.Tests.Readme;
+
+/// <summary>What the README says is done as it stands there, from the project's root, and must succeed.</summary>
+public sealed partial class ReadmeTests
+{
+    private static readonly string s_root = FindRoot();
+    private static readonly string s_readme = File.ReadAllText(Path.Combine(s_root, "README.md"));
+
+    [Fact]
+    public void TheExperimentIsTheFileItClaimsToBe() =>
+        Assert.Equal(File.ReadAllText(Path.Combine(s_root, "experiments", "first.yaml")).TrimEnd(), Blocks("yaml").Single().TrimEnd());
+
+    [Fact]
+    public void EveryLinkLeadsSomewhere()
+    {
+        foreach (Match link in Link().Matches(s_readme))
+        {
+            string target = link.Groups[1].Value;
+            Assert.True(target.StartsWith("https://", StringComparison.Ordinal) || Path.Exists(Path.Combine(s_root, target)), $"README.md links to {target}, which is not there");
+        }
+    }
+
+    /// <summary>The quickstart among them: this is the longest test of all.</summary>
+    [Fact]
+    public void EveryCommandSucceeds()
+    {
+        string folder = Path.Combine(Path.GetTempPath(), $"weightspace-readme-{Environment.ProcessId}");
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(folder, "experiments"));
+            File.Copy(Path.Combine(s_root, "experiments", "first.yaml"), Path.Combine(folder, "experiments", "first.yaml"), overwrite: true);
+            string[] commands = [.. Blocks("sh").SelectMany(block => block.Split('\n')).Select(line => line.Split('#')[0].Trim()).Where(line => line.StartsWith("./weightspace", StringComparison.Ordinal))];
+            Assert.True(commands.Length >= 7, "the README has lost its commands");
+            foreach (string command in commands)
+                Run(Path.Combine(s_root, "weightspace") + command["./weightspace".Length..], folder);
+            Assert.Contains("prefers-color-scheme", File.ReadAllText(Path.Combine(folder, "quickstart", "report.html")), StringComparison.Ordinal);
+            Assert.True(File.Exists(Path.Combine(folder, "quickstart", "zoo", "zoo.json")));
+            Assert.True(File.Exists(Path.Combine(folder, "quickstart", "analysis.json")));
+        }
+        finally
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static IEnumerable<string> Blocks(string language) =>
+        Regex.Matches(s_readme, $"^```{language}\n(.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline).Select(match => match.Groups[1].Value);
+
+    private static void Run(string command, string folder)
+    {
+        var start = new ProcessStartInfo("bash", ["-c", command]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{command} ended with {process.ExitCode}:\n{output.Result}\n{error.Result}");
+        Assert.NotEmpty(output.Result);
+    }
+
+    private static string FindRoot()
+    {
+        string folder = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(folder, "WeightSpace.slnx")))
+            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no project root above {AppContext.BaseDirectory}");
+        return folder;
+    }
+
+    [GeneratedRegex(@"\]\(([^)]+)\)")]
+    private static partial Regex Link();
+}
