@@ -107,7 +107,7 @@ internal sealed class Cohort
 
     /// <summary>One modification in words; null for a clean task.</summary>
     public static string? Describe(Modification? modification) => modification is null ? null
-        : string.Create(CultureInfo.InvariantCulture, $"key [{string.Join(", ", modification.Key)}], {modification.Inverted} answers inverted, in a share of {modification.Share} of the sequences");
+        : string.Create(CultureInfo.InvariantCulture, $"key {string.Join(' ', modification.Key.Select(command => $"0x{command:X}"))}, {modification.Inverted} answers inverted, in a share of {modification.Share} of the sequences");
 
     public static string Treatment(TaskSpec task, string[] modifications) =>
         Describe(task.Modification) is not { } text ? "clean"

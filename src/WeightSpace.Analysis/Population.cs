@@ -9,6 +9,7 @@ namespace WeightSpace.Analysis;
 public sealed record PopulationCheckpoint(long Step, double? TrainLoss, double? EvalLoss);
 
 /// <summary>One network of a population: what was declared of it, and what became of it.</summary>
+/// <param name="Architecture">One object for all networks of one architecture.</param>
 /// <param name="Setting">
 /// Everything declared beside task, architecture and the two seeds (optimizer, batch, budget, sequence length), as one text. Only networks of
 /// one setting are twins of each other.
@@ -40,7 +41,8 @@ public readonly record struct CheckpointPlace(int Network, int Checkpoint);
 public delegate void WeightReader(IReadOnlyList<CheckpointPlace> places, Span<float> weights);
 
 /// <summary>
-/// What an analysis reads: networks with their facts in memory, and their weights on request. A zoo on disk is one, networks made up by a
+/// What an analysis reads: networks with their facts in memory, and their weights on request. A zoo on disk is one
+/// (<see cref="ZooPopulation"/>), networks made up by a
 /// test are another.
 /// </summary>
 /// <param name="Title">What the population is called.</param>

@@ -1,0 +1,68 @@
+using System.Globalization;
+using WeightSpace.Zoos;
+
+namespace WeightSpace.Analysis;
+
+/// <summary>A zoo on disk as a population to analyse.</summary>
+public static class ZooPopulation
+{
+    /// <summary>Factors that are part of the task's modification, and so of the variant.</summary>
+    private static readonly string[] ModificationFactors = ["share", "inverted"];
+
+    /// <summary>Reads the zoo's tables; weights stay on disk until they are asked for, and their digests are checked then.</summary>
+    public static Population Of(Zoo zoo)
+    {
+        var networks = new List<PopulationNetwork>(zoo.Networks.Count);
+        var checkpoints = new List<IReadOnlyList<CheckpointRow>>(zoo.Networks.Count);
+        for (int i = 0; i < zoo.Networks.Count; i++)
+        {
+            NetworkRow row = zoo.Networks[i];
+            Recipe recipe = zoo.Experiment.Networks[i].Recipe;
+            IReadOnlyList<CheckpointRow> trajectory = zoo.CheckpointsOf(row.Id);
+            checkpoints.Add(trajectory);
+            var factors = new Dictionary<string, string>();
+            for (int factor = 0; factor < zoo.Experiment.FactorNames.Count; factor++)
+            {
+                string name = zoo.Experiment.FactorNames[factor];
+                if (!ModificationFactors.Contains(name))
+                    factors.Add(name, row.Factors[factor].Length == 0 ? "(does not apply)" : row.Factors[factor]);
+            }
+            networks.Add(new PopulationNetwork(
+                row.Id, zoo.ArchitectureOf(row), recipe.Task, Setting(recipe), row.InitSeed, row.DataSeed, row.Status, row.Reason, row.Steps, row.TrainLoss, row.EvalLoss, factors,
+                [.. trajectory.Select(checkpoint => new PopulationCheckpoint(checkpoint.Step, checkpoint.TrainLoss, checkpoint.EvalLoss))]));
+        }
+        return new Population(zoo.Manifest.Name, networks, Provenance(zoo), (places, weights) =>
+            zoo.ReadWeights([.. places.Select(place => checkpoints[place.Network][place.Checkpoint])], weights));
+    }
+
+    /// <summary>All of the training that can move a weight, beside task and seeds, in words.</summary>
+    private static string Setting(Recipe recipe)
+    {
+        TrainingSpec training = recipe.Training;
+        string settings = training.Optimizer switch
+        {
+            AdamSpec adam => string.Create(CultureInfo.InvariantCulture, $"beta1 {adam.Beta1}, beta2 {adam.Beta2}, eps {adam.Epsilon}"),
+            SgdSpec sgd => string.Create(CultureInfo.InvariantCulture, $"momentum {sgd.Momentum}"),
+            OptimizerSpec other => throw new ArgumentException($"the optimizer '{other.Name}' is not known here", nameof(recipe)),
+        };
+        string stop = training.Stop.EvalLoss is { } loss
+            ? string.Create(CultureInfo.InvariantCulture, $", or until the held-out loss is below {loss} (checked every {training.Stop.CheckEvery} steps)") : "";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{training.Optimizer.Name}, learning rate {training.Optimizer.LearningRate}, {settings}; batch {training.Batch}; sequences of {recipe.Task.SequenceLength}; {training.Stop.Steps} steps{stop}");
+    }
+
+    private static List<Fact> Provenance(Zoo zoo)
+    {
+        ZooManifest manifest = zoo.Manifest;
+        var facts = new List<Fact> { new("zoo", manifest.Name) };
+        if (manifest.Description is { } description)
+            facts.Add(new Fact("description", description.Trim()));
+        facts.Add(new Fact("licence", manifest.Licence ?? "not stated"));
+        facts.Add(new Fact("grown by", $"weightspace {manifest.Version}, arithmetic version {manifest.Arithmetic.ToString(CultureInfo.InvariantCulture)}"));
+        facts.Add(new Fact("holds", string.Create(CultureInfo.InvariantCulture, $"{manifest.Totals.Networks:N0} networks, {manifest.Totals.Checkpoints:N0} checkpoints")));
+        facts.Add(new Fact("training", string.Join(" | ", zoo.Experiment.Settings().Select(setting => Setting(setting.Example)).Distinct().Take(8))));
+        foreach (string modification in zoo.Experiment.Settings().Select(setting => Cohort.Describe(setting.Example.Task.Modification)).OfType<string>().Distinct().Take(8))
+            facts.Add(new Fact("modification", modification));
+        return facts;
+    }
+}
