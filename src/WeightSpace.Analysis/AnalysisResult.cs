@@ -122,7 +122,13 @@ public sealed record ClassificationScore(
     IReadOnlyList<IReadOnlyList<int>>? Confusion,
     string? Note);
 
-public sealed record PermutedScore(double Mean, double Percentile95, double PValue, int Permutations);
+/// <summary>What stands behind the best score of a question.</summary>
+/// <param name="Mean">Mean accuracy on permuted labels.</param>
+/// <param name="Percentile95">The accuracy that 95 % of the permutations stay at or below.</param>
+/// <param name="PValue">(1 + permutations that score as much or more) / (1 + permutations).</param>
+/// <param name="Tries">Views and classifiers of which this score is the best.</param>
+/// <param name="LowOfTries">Lower bound of the accuracy's interval at the level 1 - 0.05 / tries (Bonferroni).</param>
+public sealed record PermutedScore(double Mean, double Percentile95, double PValue, int Permutations, int Tries, double LowOfTries);
 
 /// <summary>How far twins move apart, and whether they move the same way.</summary>
 /// <param name="Kinds">The kinds of pairs that the zoo holds.</param>

@@ -54,25 +54,26 @@ internal static class Conclusions
     private static Conclusion Read(
         LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when, string question, string does)
     {
-        const string rule = "By the best accuracy over views and classifiers; it counts when the lower bound of its interval is above chance and above the 95th percentile of the "
-            + "same procedure's accuracies on permuted labels. Yes: it counts and is at least half-way from chance to 1; partly: it counts and is below; no: it does not count.";
+        const string rule = "By the best accuracy over views and classifiers; it counts when the lower bound of its interval, widened for the number of tries, is above chance and above "
+            + "the 95th percentile of the same procedure's accuracies on shuffled labels. Yes: it counts, is at least half-way from chance to 1, and no plain number's accuracy reaches its interval; partly: it counts only; no: it does not count.";
         string id = $"read-{labeling.Name}";
         var scores = point.Views.SelectMany(view => view.Classifications).Where(score => score.Labeling == labeling.Name && score.Accuracy is not null).ToList();
         if (scores.Count == 0)
             return new Conclusion(id, question, "open", $"This could not be tested. {point.Views.SelectMany(view => view.Classifications).FirstOrDefault(score => score.Labeling == labeling.Name)?.Note}", rule);
         ClassificationScore best = scores.MaxBy(score => score.Accuracy!.Value)!;
-        string baseline = best.Permuted is { } permuted ? $", and on permuted labels the same procedure reached at most {Percent(permuted.Percentile95)} in 95 of 100 cases" : "";
+        string baseline = best.Permuted is { } permuted ? $", and {permuted.Permutations} runs of the same procedure on shuffled labels gave {Percent(permuted.Mean)} on average, {Percent(permuted.Percentile95)} at their 95th percentile" : "";
         string reading = $"the {Classifier(best)} on {Title(views, best.Features)} {does} of {Percent(best.Accuracy!.Value)} {Range(best.Accuracy)} of networks that it has not seen; chance is {Percent(best.Chance)}{baseline}";
         ClassificationScore? raw = scores.Where(score => score.Features == "raw").MaxBy(score => score.Accuracy!.Value);
         string contrast = raw is null || best.Features == "raw" ? "" : $" On the raw weights the best is {Percent(raw.Accuracy!.Value)} {Range(raw.Accuracy)}.";
         ClassificationScore? plain = point.Confounds.Where(score => score.Labeling == labeling.Name && score.Accuracy is not null).MaxBy(score => score.Accuracy!.Value);
+        bool isPlain = plain is not null && plain.Accuracy!.Value >= best.Accuracy!.Low;
         string confound = plain is null ? ""
-            : plain.Accuracy!.Value >= best.Accuracy!.Low ? $" But {PlainName(plain.Features)} alone give{(plain.Features == "norm" ? "s" : "")} {Percent(plain.Accuracy.Value)} {Range(plain.Accuracy)}, so this is no evidence that the pattern of the weights says more than that."
-            : $" Of the plain numbers beside the weights, {PlainName(plain.Features)} alone give{(plain.Features == "norm" ? "s" : "")} the most: {Percent(plain.Accuracy.Value)} {Range(plain.Accuracy)}.";
+            : isPlain ? $" But {PlainName(plain.Features)} alone give{(plain.Features == "losses" ? "" : "s")} {Percent(plain.Accuracy!.Value)} {Range(plain.Accuracy)}, so this is no evidence that the pattern of the weights says more than that."
+            : $" Of the plain numbers beside the weights, {PlainName(plain.Features)} alone give{(plain.Features == "losses" ? "" : "s")} the most: {Percent(plain.Accuracy!.Value)} {Range(plain.Accuracy)}.";
         if (!IsSupported(best))
             return new Conclusion(id, question, "no", $"{when}, not with the methods here: the best of {scores.Count} tries, {reading}. That does not stand clear of chance.", rule);
         bool strong = best.Accuracy!.Value >= (1 + best.Chance) / 2;
-        return new Conclusion(id, question, strong ? "yes" : "partly", $"{when}, {reading} (the best of {scores.Count} tries).{contrast}{confound}", rule);
+        return new Conclusion(id, question, strong && !isPlain ? "yes" : "partly", $"{when}, {reading} (the best of {scores.Count} tries).{contrast}{confound}", rule);
     }
 
     private static Conclusion Cluster(LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when)
@@ -139,14 +140,14 @@ internal static class Conclusions
     }
 
     private static bool IsSupported(ClassificationScore score) =>
-        score.Accuracy!.Low is { } low && low > score.Chance && low > (score.Permuted?.Percentile95 ?? 0);
+        (score.Permuted?.LowOfTries ?? score.Accuracy!.Low) is { } low && low > score.Chance && low > (score.Permuted?.Percentile95 ?? 0);
 
     private static string Classifier(ClassificationScore score) => score.Classifier == "forest" ? "random forest" : $"{score.Classifier} classifier";
 
     private static string Title(IReadOnlyList<ViewSummary> views, string name) => views.First(view => view.Name == name).Title is var title && title.StartsWith("Layer", StringComparison.Ordinal)
         ? "the layer statistics s(W)" : "the " + title.ToLowerInvariant();
 
-    private static string PlainName(string features) => features switch { "norm" => "the norm of the weights", "steps" => "the numbers of steps", "losses" => "the losses", _ => features };
+    private static string PlainName(string features) => features switch { "norm" => "the norm of the weights", "steps" => "the number of steps", "eval_loss" => "the held-out loss", _ => "training and held-out loss" };
 
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 
@@ -154,7 +155,7 @@ internal static class Conclusions
 
     private static string Range(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? string.Create(Culture, $"[{100 * low:0}\u2013{100 * high:0}]") : "";
 
-    private static string Number(double value) => value.ToString("0.00", Culture);
+    private static string Number(double value) => value.ToString("0.00", Culture) is var text && text == "-0.00" ? "0.00" : text.Replace('-', '\u2212');
 
-    private static string Span(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? string.Create(Culture, $"[{low:0.00}, {high:0.00}]") : "";
+    private static string Span(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? $"[{Number(low)}, {Number(high)}]" : "";
 }

@@ -62,6 +62,8 @@ internal static class MomentScores
         int rarest = labeling.Labels.CountBy(label => label).Min(pair => pair.Value);
         if (rarest < 2)
             return Without($"The rarest group has {rarest} network; it takes 2, one to learn from and one to test.");
+        if (HasNotMovedApart(features, labeling, cohort))
+            return Without("Networks of one initial seed still have the same features here, whatever their group, so there is nothing to tell them apart by; not computed.");
         string? note = folds < options.Folds ? $"Only {folds} folds: there are {cohort.InitSeeds} initial seeds." : null;
         CrossValidationResult result = CrossValidation.Run(features, labeling.Labels, cohort.Groups, classifier, folds, options.Seed);
         var confusion = new int[labeling.Values.Length][];
@@ -73,44 +75,61 @@ internal static class MomentScores
             new Estimate(result.Accuracy, result.Confidence.Low, result.Confidence.High), labeling.Chance, null, confusion, note);
     }
 
-    /// <summary>The score beside what the same procedure gives on permuted labels.</summary>
-    public static ClassificationScore Permute(
-        ClassificationScore score, FeatureMatrix features, Labeling labeling, Cohort cohort, IClassifier classifier, AnalysisOptions options)
+    /// <summary>
+    /// Whether all networks of each initial seed have equal features, and several groups each: so at step 0 of twins. A classifier then gives one answer for
+    /// all networks of a seed, and its accuracy says nothing.
+    /// </summary>
+    private static bool HasNotMovedApart(FeatureMatrix features, Labeling labeling, Cohort cohort)
     {
+        foreach (var seed in Enumerable.Range(0, features.Rows).GroupBy(member => cohort.Groups[member]))
+        {
+            int first = seed.First();
+            if (seed.All(member => labeling.Labels[member] == labeling.Labels[first]) || seed.Any(member => !features.Row(member).SequenceEqual(features.Row(first))))
+                return false;
+        }
+        return true;
+    }
+
+    /// <summary>The best score of some tries, beside what the same procedure gives on permuted labels and with a bound that allows for the tries.</summary>
+    public static ClassificationScore Permute(
+        ClassificationScore score, int tries, FeatureMatrix features, Labeling labeling, Cohort cohort, IClassifier classifier, AnalysisOptions options)
+    {
+        int[] predicted = CrossValidation.Run(features, labeling.Labels, cohort.Groups, classifier, score.Folds, options.Seed).Predicted;
+        bool[] correct = [.. predicted.Zip(labeling.Labels, (answer, label) => answer == label)];
+        double low = Intervals.Wilson(correct, cohort.Groups, 1 - ((1 - Level) / tries)).Low;
         PermutationBaseline baseline = PermutedLabels.Run(
             features, labeling.Labels, cohort.Groups, classifier, score.Folds, options.Permutations, options.Seed, score.Accuracy!.Value);
-        return score with { Permuted = new PermutedScore(baseline.Mean, baseline.Percentile95, baseline.PValue, baseline.Permutations) };
+        return score with { Permuted = new PermutedScore(baseline.Mean, baseline.Percentile95, baseline.PValue, baseline.Permutations, tries, low) };
     }
 
     /// <summary>
-    /// The plain numbers that could give a network away without its weights' pattern, each as a matrix of one column (the losses: two):
-    /// the norm of all weights, the number of steps, the losses. A network without a measured loss leaves the losses out for all.
+    /// The plain numbers that could give a network away without its weights' pattern, each as a matrix of one column (both losses: two): the norm
+    /// of all weights, the number of steps, the held-out loss, and the training loss with it. Networks that share a data seed saw the same
+    /// last batch, so their training losses can be compared closely; the held-out loss alone has no such help. One network without a measured
+    /// loss leaves that loss out for all.
     /// </summary>
     public static IEnumerable<FeatureMatrix> PlainNumbers(FeatureMatrix raw, Cohort cohort, Moment moment)
     {
         int count = cohort.Networks.Length;
+        PopulationCheckpoint[] checkpoints = [.. Enumerable.Range(0, count).Select(member => cohort.Networks[member].Checkpoints[cohort.CheckpointAt(member, moment.Step)])];
         var norms = new float[count];
-        var steps = new float[count];
-        var losses = new float[2 * count];
-        bool hasLosses = true;
         for (int member = 0; member < count; member++)
         {
             double squares = 0;
             foreach (float weight in raw.Row(member))
                 squares += (double)weight * weight;
             norms[member] = (float)Math.Sqrt(squares);
-            PopulationCheckpoint checkpoint = cohort.Networks[member].Checkpoints[cohort.CheckpointAt(member, moment.Step)];
-            steps[member] = checkpoint.Step;
-            // Step 0 has no batch behind it and so no training loss: there the held-out loss stands for both.
-            double? train = checkpoint.TrainLoss ?? checkpoint.EvalLoss, eval = checkpoint.EvalLoss;
-            hasLosses &= train is { } t && eval is { } e && double.IsFinite(t) && double.IsFinite(e);
-            (losses[2 * member], losses[(2 * member) + 1]) = ((float)(train ?? 0), (float)(eval ?? 0));
         }
         yield return new FeatureMatrix("norm", count, 1, norms);
-        if (steps.Any(step => step != steps[0]))
-            yield return new FeatureMatrix("steps", count, 1, steps);
-        if (hasLosses)
-            yield return new FeatureMatrix("losses", count, 2, losses);
+        if (checkpoints.Any(checkpoint => checkpoint.Step != checkpoints[0].Step))
+            yield return new FeatureMatrix("steps", count, 1, [.. checkpoints.Select(checkpoint => (float)checkpoint.Step)]);
+        float[] evaluation = [.. checkpoints.Select(checkpoint => (float)(checkpoint.EvalLoss ?? double.NaN))];
+        if (!evaluation.All(float.IsFinite))
+            yield break;
+        yield return new FeatureMatrix("eval_loss", count, 1, evaluation);
+        float[] both = [.. checkpoints.SelectMany((checkpoint, member) => new[] { (float)(checkpoint.TrainLoss ?? double.NaN), evaluation[member] })];
+        if (both.All(float.IsFinite))
+            yield return new FeatureMatrix("losses", count, 2, both);
     }
 
     /// <summary>Mean held-out loss of each class, over its networks with a measured one.</summary>

@@ -31,9 +31,9 @@ public static class ZooAnalysis
         string[] modifications = [.. population.Networks.Select(network => Cohort.Describe(network.Task.Modification)).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
         var analyses = new List<ArchitectureAnalysis>();
         var analysed = new HashSet<int>();
-        foreach (var group in usable.GroupBy(index => RecipeJson.ArchitectureNode(population.Networks[index].Architecture).ToJsonString()))
+        foreach (var group in usable.GroupBy(index => population.Networks[index].Architecture))
         {
-            Cohort cohort = Cohort.Choose(population, population.Networks[group.First()].Architecture, [.. group], modifications, options);
+            Cohort cohort = Cohort.Choose(population, group.Key, [.. group], modifications, options);
             analysed.UnionWith(cohort.Indices);
             analyses.Add(Analyse(cohort, options, progress, cancellation));
         }
@@ -182,7 +182,7 @@ public static class ZooAnalysis
                     continue;
                 (int view, int place) = cells.MaxBy(cell => scores[moment][cell.View][cell.Place].Accuracy!.Value);
                 IClassifier classifier = options.Classifiers.Single(item => item.Name == scores[moment][view][place].Classifier);
-                work.Add(() => scores[moment][view][place] = MomentScores.Permute(scores[moment][view][place], features[moment][view], labeling, cohort, classifier, options));
+                work.Add(() => scores[moment][view][place] = MomentScores.Permute(scores[moment][view][place], cells.Count, features[moment][view], labeling, cohort, classifier, options));
             }
         }
 

@@ -29,6 +29,9 @@ internal sealed record SyntheticPopulation
 
     public double ChangeStrength { get; init; }
 
+    /// <summary>Whether a modified network has a draw of its own, as if its data were merely drawn again; else it has its clean twin's.</summary>
+    public bool HasOwnDraw { get; init; }
+
     public bool IsChangeShared { get; init; } = true;
 
     public Architecture Architecture { get; init; } = Small();
@@ -77,7 +80,7 @@ internal sealed record SyntheticPopulation
             ulong machine = (ulong)network.Task.Machine;
             ulong own = (((machine * 1000) + network.InitSeed) * 1000) + network.DataSeed;
             Add(target, progress * MachineStrength, 1_000_000_000 + machine);
-            Add(target, progress * DrawStrength, 2_000_000_000 + own);
+            Add(target, progress * DrawStrength, (HasOwnDraw && network.Task.Modification is not null ? 5_000_000_000UL : 2_000_000_000UL) + own);
             if (network.Task.Modification is not null)
                 Add(target, progress * ChangeStrength, IsChangeShared ? 3_000_000_000 : 4_000_000_000 + own);
         }

@@ -8,7 +8,7 @@ namespace WeightSpace.Tests.Analysis;
 
 public sealed class ZooAnalysisTests
 {
-    private static readonly AnalysisOptions Quick = new() { Trees = 40, Permutations = 19, Resamples = 400 };
+    private static readonly AnalysisOptions Quick = new() { Trees = 25, Permutations = 19, Resamples = 200, KMeansStarts = 4 };
 
     [Fact]
     public void PlantedMachinesAreFoundAtTheEndAndNotAtTheStart()
@@ -21,9 +21,9 @@ public sealed class ZooAnalysisTests
         {
             ClassificationScore score = Score(end, "raw", "machine", classifier);
             Assert.True(score.Accuracy!.Low > score.Chance && score.Accuracy.Value > 0.9, $"{classifier}: {score.Accuracy}");
-            // At step 0 networks of all machines share their weights: whatever is said is at chance.
-            ClassificationScore before = Score(start, "raw", "machine", classifier);
-            Assert.True(before.Accuracy!.Value <= 1.0 / 3 + 1e-9, $"{classifier} at step 0: {before.Accuracy}");
+            ClassificationScore before = Score(start, "raw", "machine", classifier); // where networks of all machines share their weights
+            Assert.Null(before.Accuracy);
+            Assert.Contains("same features", before.Note, StringComparison.Ordinal);
         }
         ClassificationScore[] permuted = [.. end.Views.SelectMany(view => view.Classifications).Where(score => score.Permuted is not null)];
         Assert.Equal(["machine", "variant"], permuted.Select(score => score.Labeling).Order());
@@ -40,11 +40,11 @@ public sealed class ZooAnalysisTests
     {
         for (ulong seed = 11; seed < 14; seed++)
         {
-            ArchitectureAnalysis analysis = Only(new SyntheticPopulation { DrawStrength = 3, Seed = seed });
-            foreach (string id in new[] { "read-machine", "read-variant", "cluster", "further-modified" })
+            ArchitectureAnalysis analysis = Only(new SyntheticPopulation { DrawStrength = 3, HasOwnDraw = true, Seed = seed });
+            foreach (string id in new[] { "read-machine", "read-variant", "cluster", "further-modified", "direction-modified" })
             {
                 Conclusion conclusion = analysis.Conclusions.Single(conclusion => conclusion.Id == id);
-                Assert.True(conclusion.Answer == "no", $"seed {seed}, {id}: {conclusion.Text}");
+                Assert.True(conclusion.Answer is "no" || (id == "direction-modified" && conclusion.Answer == "partly"), $"seed {seed}, {id}: {conclusion.Text}");
             }
         }
     }
@@ -88,6 +88,17 @@ public sealed class ZooAnalysisTests
     }
 
     [Fact]
+    public void AtStepZeroNetworksWithSeedsOfTheirOwnStandAtChance()
+    {
+        ulong seed = 0;
+        Population population = new SyntheticPopulation { MachineStrength = 12, InitSeeds = 12, DataSeeds = 1, WithModified = false }.Build(network => network with { InitSeed = seed++ });
+        ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
+        ClassificationScore start = Score(analysis.Points[0], "raw", "machine", "linear"), end = Score(analysis.Points[^1], "raw", "machine", "linear");
+        Assert.True(start.Accuracy!.Low < start.Chance, $"{start.Accuracy}");
+        Assert.True(end.Accuracy!.Low > end.Chance, $"{end.Accuracy}");
+    }
+
+    [Fact]
     public void OneInitialSeedGivesNotesAndNoAccuracy()
     {
         ArchitectureAnalysis analysis = Only(new SyntheticPopulation { MachineStrength = 3, InitSeeds = 1 });
@@ -124,7 +135,7 @@ public sealed class ZooAnalysisTests
             .Build(network => network with { Factors = new Dictionary<string, string> { ["learning_rate"] = network.DataSeed == 0 ? "0.001" : "0.01" } });
         ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
         Assert.Equal(["learning_rate"], analysis.Labelings.Select(labeling => labeling.Name));
-        Assert.All(analysis.Points, point => Assert.NotNull(Score(point, "raw", "learning_rate", "forest").Accuracy));
+        Assert.All(analysis.Points.Skip(1), point => Assert.NotNull(Score(point, "raw", "learning_rate", "forest").Accuracy));
     }
 
     [Fact]
@@ -245,7 +256,7 @@ public sealed class ZooAnalysisTests
             Checkpoints = [.. network.Checkpoints.Select(checkpoint => checkpoint with { EvalLoss = (int)network.Task.Machine, TrainLoss = (int)network.Task.Machine })],
         });
         ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
-        Assert.Equal(1, analysis.Points[^1].Confounds.Single(score => score.Labeling == "machine" && score.Features == "losses").Accuracy!.Value);
+        Assert.Equal(1, analysis.Points[^1].Confounds.Single(score => score.Labeling == "machine" && score.Features == "eval_loss").Accuracy!.Value);
         Assert.Equal(1, analysis.Points[^1].Losses.Single(loss => loss.Class == "SingleDirectMachine").EvalLoss.Value);
         Assert.Equal("no", analysis.Conclusions.Single(conclusion => conclusion.Id == "read-machine").Answer);
     }

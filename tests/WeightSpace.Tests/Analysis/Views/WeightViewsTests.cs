@@ -13,12 +13,12 @@ public sealed class WeightViewsTests
     public void ReorderingHiddenUnitsChangesOnlyTheRawView(string name)
     {
         Architecture architecture = Make(name);
+        int moved = 0;
         for (ulong seed = 0; seed < 5; seed++)
         {
             float[] weights = RandomWeights(architecture, seed);
             float[] reordered = HiddenUnits.Reorder(architecture, weights, seed);
-            if (name != "single")
-                Assert.NotEqual(Compute(new RawView(), architecture, weights), Compute(new RawView(), architecture, reordered));
+            moved += Compute(new RawView(), architecture, weights).SequenceEqual(Compute(new RawView(), architecture, reordered)) ? 0 : 1;
             foreach (IView view in new IView[] { new StatisticsView(), new InvariantView() })
             {
                 float[] before = Compute(view, architecture, weights), after = Compute(view, architecture, reordered);
@@ -26,6 +26,8 @@ public sealed class WeightViewsTests
                     Assert.True(Math.Abs(before[i] - after[i]) <= 1e-6 * Math.Max(1, Math.Abs(before[i])), $"{view.Name}: {view.FeatureNames(architecture)[i]} is {before[i]}, reordered {after[i]}");
             }
         }
+        // A layer of few units may draw the order it has; a network without hidden units has nothing to reorder.
+        Assert.True(name == "single" ? moved == 0 : moved >= 3, $"{moved} of 5 orders moved the raw weights");
     }
 
     [Theory]
