@@ -85,11 +85,12 @@ internal sealed class Chart
     }
 
     /// <summary>A level across the panel, such as chance.</summary>
-    public void Level(double value, string text)
+    public void Level(double value, string? text)
     {
         string y = Html.Pixel(Y.At(value));
         _svg.Append($"<line class=\"level\" x1=\"{Html.Pixel(X.PixelFrom)}\" x2=\"{Html.Pixel(X.PixelTo)}\" y1=\"{y}\" y2=\"{y}\"/>");
-        _labels.Add((Y.At(value), text, "level"));
+        if (text is not null)
+            _labels.Add((Y.At(value), text, "level"));
     }
 
     /// <summary>Writes the names of the curves at their right ends, moved apart where they would overlap.</summary>

@@ -43,7 +43,7 @@ internal static class DivergenceFigures
         {
             RatioAt[] all = [.. ratios.SelectMany(curve => curve.Points).Where(point => point.Ratio is not null)];
             var chart = new Chart(svg, new Scale(0, all.Max(point => point.Step), 40, 258, ScaleKind.Steps),
-                new Scale(0, Math.Max(1.3, 1.1 * all.Max(point => point.Ratio!.Value)), 300, 56, ScaleKind.Linear));
+                new Scale(0, Math.Max(1.3, 1.05 * all.Max(point => point.Ratio!.High ?? point.Ratio.Value)), 300, 56, ScaleKind.Linear));
             chart.Axes("Distance: changed data / another draw", "training step (log scale)", "ratio of mean distances");
             chart.Level(1, "equal");
             foreach (RatioCurve curve in ratios.OrderByDescending(curve => curve.Machine == "all"))
@@ -58,7 +58,7 @@ internal static class DivergenceFigures
         if (directions.Count > 0)
         {
             DirectionAt[] all = [.. directions.SelectMany(item => item.Curve.Points)];
-            double low = Math.Min(-0.1, all.Min(point => point.Cosine.Value) * 1.2), high = Math.Max(0.2, Math.Min(1, all.Max(point => point.Cosine.Value) * 1.2));
+            double low = Math.Max(-1, Math.Min(-0.1, all.Min(point => point.Cosine.Low ?? point.Cosine.Value))), high = Math.Min(1, Math.Max(0.2, all.Max(point => point.Cosine.High ?? point.Cosine.Value)));
             var chart = new Chart(svg, new Scale(0, all.Max(point => point.Step), 400, 610, ScaleKind.Steps), new Scale(low, high, 300, 56, ScaleKind.Linear));
             chart.Axes("Do displacements point the same way?", "training step (log scale)", "mean cosine between initial seeds");
             chart.Level(0, "chance");
@@ -72,7 +72,7 @@ internal static class DivergenceFigures
             }
             chart.Labels();
         }
-        return Figure.Wrap(id, Width, 345, "Changed data against another draw of the same data", words.ToString(), svg.ToString(), ratios.Length > 1 ? Figure.MachineLegend(analysis, lines: true) : "",
+        return Figure.Wrap(id, Width, 345, "Changed data against another draw of the same data", words.ToString(), svg.ToString(), ratios.Length > 1 ? Figure.MachineLegend(analysis, lines: true, withVariants: false) : "",
             "Left: how many times as far changed data moves a network as another draw of the same data (1: no difference); thin lines are single machines. "
             + "Right: whether networks with different initial weights are moved in a common direction; grey curves are the control, another draw of the same data.");
     }

@@ -17,14 +17,14 @@ internal static class Figure
     public static Dictionary<string, int> MachineColours(ArchitectureAnalysis analysis) =>
         analysis.Members.Select(member => member.Machine).Distinct().Order(StringComparer.Ordinal).Select((machine, index) => (machine, index)).ToDictionary(pair => pair.machine, pair => pair.index % 8);
 
-    /// <summary>What colours and fillings mean.</summary>
-    public static string MachineLegend(ArchitectureAnalysis analysis, bool lines)
+    /// <summary>What colours mean, and, where the figure shows variants, dashes (of lines) or fillings (of dots).</summary>
+    public static string MachineLegend(ArchitectureAnalysis analysis, bool lines, bool withVariants = true)
     {
         var legend = new StringBuilder("<p class=\"legend\">");
         foreach ((string machine, int colour) in MachineColours(analysis).OrderBy(pair => pair.Key, StringComparer.Ordinal))
             legend.Append($"<span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"dot m{colour}\" cx=\"7\" cy=\"6\" r=\"4.5\"/></svg>{Html.Escape(machine)}</span> ");
         string[] variants = [.. analysis.Members.Select(member => member.Variant).Distinct().Order(StringComparer.Ordinal)];
-        if (variants.Length > 1 || variants[0] != "clean")
+        if (withVariants && (variants.Length > 1 || variants[0] != "clean"))
         {
             legend.Append(lines
                 ? "<span><svg viewBox=\"0 0 24 12\" class=\"key\" aria-hidden=\"true\"><line class=\"curve plain\" x1=\"1\" x2=\"23\" y1=\"6\" y2=\"6\"/></svg>clean</span> <span><svg viewBox=\"0 0 24 12\" class=\"key\" aria-hidden=\"true\"><line class=\"curve plain dashed\" x1=\"1\" x2=\"23\" y1=\"6\" y2=\"6\"/></svg>modified</span>"

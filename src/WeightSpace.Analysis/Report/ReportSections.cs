@@ -57,7 +57,7 @@ internal static class ReportSections
         {
             writer.Write("<h3>How to read this</h3>\n<p>A score counts when its whole interval lies above chance, and above what the same procedure scores when the labels are shuffled. "
                 + "Then look at the grey rows: when the norm of the weights or the losses alone do as well, the classifier may have learned no more than that. "
-                + "A comparison at matched steps keeps the length of training from giving the class away; at step 0 no score should stand above chance.</p>\n");
+                + "A comparison at matched steps keeps the length of training from giving the class away. \u201cBoth losses\u201d adds the loss on the last training batch, which networks with the same data seed share.</p>\n");
             Confusion(analysis, point, writer);
         }
         PointAnalysis[] others = [.. analysis.Points.Where(other => other != point)];
@@ -125,19 +125,23 @@ internal static class ReportSections
         analysis.Points.Count > 1 && analysis.Points[^1].Name == "end" ? analysis.Points.Count - 2 : analysis.Points.Count - 1;
 
     internal static string ViewTitle(ArchitectureAnalysis analysis, string name) =>
-        analysis.Views.FirstOrDefault(view => view.Name == name)?.Title ?? name switch { "norm" => "norm of the weights alone", "steps" => "number of steps alone", "losses" => "losses alone", _ => name };
+        analysis.Views.FirstOrDefault(view => view.Name == name)?.Title ?? name switch { "norm" => "norm of the weights alone", "steps" => "number of steps alone", "eval_loss" => "held-out loss alone", "losses" => "both losses alone", _ => name };
 
     private static void AccuracyTable(ArchitectureAnalysis analysis, PointAnalysis point, LabelingSummary labeling, TextWriter writer)
     {
         ClassificationScore[] scores = [.. point.Views.SelectMany(view => view.Classifications).Concat(point.Confounds).Where(score => score.Labeling == labeling.Name)];
         double best = scores.Take(scores.Length - point.Confounds.Count(score => score.Labeling == labeling.Name)).Max(score => score.Accuracy?.Value ?? -1);
-        writer.Write($"<div class=\"wide\"><table><caption>Accuracy: {Html.Escape(labeling.Title)} <small>{Html.Escape(point.Title)}; {labeling.Values.Count} groups; chance {Html.Score(labeling.Chance)} (always naming the largest).</small></caption><thead><tr><th>what it sees</th><th class=\"text\">classifier</th><th>accuracy</th><th>shuffled labels: mean</th><th>95th percentile</th><th>p</th></tr></thead><tbody>\n");
+        writer.Write($"<div class=\"wide\"><table><caption>Accuracy: {Html.Escape(labeling.Title)} <small>{Html.Escape(point.Title)}; {labeling.Values.Count} groups; chance {Html.Score(labeling.Chance)} (always naming the largest).</small></caption><thead><tr><th>what it sees</th><th class=\"text\">classifier</th><th>accuracy</th></tr></thead><tbody>\n");
         foreach (ClassificationScore score in scores)
         {
             bool plain = point.Confounds.Contains(score);
             string style = plain ? " class=\"plain\"" : score.Accuracy?.Value == best ? " class=\"best\"" : "";
-            writer.Write($"<tr{style}><th>{Html.Escape(ViewTitle(analysis, score.Features))}</th><td class=\"text\">{Classifier(score.Classifier)}</td><td>{Html.Score(score.Accuracy)}</td>"
-                + (score.Permuted is { } permuted ? $"<td>{Html.Score(permuted.Mean)}</td><td>{Html.Score(permuted.Percentile95)}</td><td>{Html.PValue(permuted.PValue)}</td></tr>\n" : "<td>\u2013</td><td>\u2013</td><td>\u2013</td></tr>\n"));
+            writer.Write($"<tr{style}><th>{Html.Escape(ViewTitle(analysis, score.Features))}</th><td class=\"text\">{Classifier(score.Classifier)}</td><td>{Html.Score(score.Accuracy)}</td></tr>\n");
+        }
+        if (scores.FirstOrDefault(score => score.Permuted is not null) is { Permuted: { } permuted } shuffled)
+        {
+            writer.Write($"<tr class=\"plain\"><th>shuffled labels, {permuted.Permutations} times</th><td class=\"text\">{Classifier(shuffled.Classifier)} on {Html.Escape(ViewTitle(analysis, shuffled.Features))}</td>"
+                + $"<td>{Html.Score(permuted.Mean)}, 95th percentile {Html.Score(permuted.Percentile95)}, p = {Html.PValue(permuted.PValue)}</td></tr>\n");
         }
         writer.Write("</tbody></table></div>\n");
         foreach (string note in scores.Select(score => score.Note).OfType<string>().Distinct())
@@ -183,6 +187,8 @@ internal static class ReportSections
             }
         }
         writer.Write("</tbody></table></div>\n");
+        foreach (string note in others.SelectMany(Scores).Select(score => score.Note).OfType<string>().Distinct())
+            writer.Write($"<div class=\"note\"><p>\u2013 {Html.Escape(note)}</p></div>\n");
 
         static IEnumerable<ClassificationScore> Scores(PointAnalysis point) => point.Views.SelectMany(view => view.Classifications).Concat(point.Confounds);
     }

@@ -28,6 +28,7 @@ internal static class ReportStyle
         nav { font-size: 0.82rem; color: var(--soft); margin: 1rem 0 0; } nav a { margin-right: 1.1rem; white-space: nowrap; }
         .conclusions { list-style: none; margin: 1rem 0; padding: 0; border-top: 1px solid var(--rule); }
         .conclusions li { display: grid; grid-template-columns: 4.6rem 1fr; gap: 0 1rem; padding: 0.9rem 0; border-bottom: 1px solid var(--rule); }
+        @media (max-width: 34rem) { .conclusions li { grid-template-columns: 1fr; } }
         .conclusions h3 { margin: 0 0 0.2rem; } .conclusions p { margin: 0; }
         .answer { font-weight: 700; font-size: 0.9rem; text-transform: capitalize; padding-top: 0.1rem; }
         .answer.yes { color: var(--yes); } .answer.partly { color: var(--partly); } .answer.no { color: var(--no); } .answer.open { color: var(--soft); }
@@ -43,8 +44,8 @@ internal static class ReportStyle
         th, td { text-align: right; padding: 0.32rem 0.55rem; border-bottom: 1px solid var(--rule); vertical-align: top; }
         td { white-space: nowrap; } td.text, th.text { text-align: left; white-space: normal; overflow-wrap: anywhere; } td:first-child, th:first-child { text-align: left; padding-left: 0; }
         thead th { color: var(--soft); font-weight: 600; border-bottom: 1px solid var(--ink); vertical-align: bottom; } tbody th { font-weight: 500; }
-        tr.best td, tr.best th { font-weight: 700; } tr.plain td, tr.plain th { color: var(--soft); } tr.first td, tr.first th { border-top: 1px solid var(--soft); }
-        .confusion td { text-align: center; min-width: 2.6rem; } .confusion td.hit { outline: 1px solid var(--soft); outline-offset: -2px; }
+        tr.best td, tr.best th { font-weight: 700; } tr.plain td, tr.plain th { color: var(--soft); } tbody tr.first:not(:first-child) td, tbody tr.first:not(:first-child) th { border-top: 2px solid var(--rule); }
+        .confusion td, .confusion th + th { text-align: center; min-width: 2.6rem; } .confusion td.hit { outline: 1px solid var(--soft); outline-offset: -2px; }
         .note { background: var(--panel); border-left: 3px solid var(--rule); padding: 0.6rem 0.9rem; font-size: 0.84rem; margin: 1rem 0; } .note p, .note ul { margin: 0.2rem 0; } .note ul { padding-left: 1.1rem; }
         dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.3rem 1.2rem; font-size: 0.86rem; } dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
         .methods p, .methods li { font-size: 0.92rem; } .methods ol { padding-left: 1.3rem; }
@@ -53,7 +54,7 @@ internal static class ReportStyle
         .grid { stroke: var(--rule); stroke-width: 1; } .axis { stroke: var(--soft); stroke-width: 1; } .frame { fill: none; stroke: var(--rule); }
         .level { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 2 3; } text.level { stroke: none; fill: var(--soft); } text.plain, text.control { fill: var(--soft); }
         .m0 { --c: var(--c0); } .m1 { --c: var(--c1); } .m2 { --c: var(--c2); } .m3 { --c: var(--c3); } .m4 { --c: var(--c4); } .m5 { --c: var(--c5); } .m6 { --c: var(--c6); } .m7 { --c: var(--c7); }
-        .plain, .control { --c: var(--soft); } .ink, .v0, .v1, .v2, .k1 { --c: var(--ink); } .k0 { --c: var(--accent); } .k2, .k3 { --c: var(--soft); }
+        .ink, .v0, .v1, .v2, .k1 { --c: var(--ink); } .plain, .control { --c: var(--soft); } .k0 { --c: var(--accent); } .k2, .k3 { --c: var(--soft); }
         .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; } .curve.dashed, .curve.v1 { stroke-dasharray: 6 4; } .curve.v0, .curve.k3 { stroke-dasharray: 2 4; } .curve.k2 { stroke-dasharray: 8 3 2 3; }
         .curve.thin { stroke-width: 1.2; } .curve.thin.plain { stroke-dasharray: 1 3; } .curve.thin.plain.dashed { stroke-dasharray: 5 3; } .curve.control { stroke-width: 1.4; }
         .band { fill: var(--c); fill-opacity: var(--band); stroke: none; } .bar { stroke: var(--c); stroke-width: 1.3; }

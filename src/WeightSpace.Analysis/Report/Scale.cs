@@ -28,7 +28,7 @@ internal sealed record Scale(double From, double To, double PixelFrom, double Pi
         {
             double step = NiceStep((To - From) / 4);
             for (double i = Math.Ceiling((From / step) - 1e-9); (i * step) <= To + (1e-9 * step); i++)
-                ticks.Add((i * step, (i * step).ToString("0.##", CultureInfo.InvariantCulture).Replace('-', '\u2212')));
+                ticks.Add((i * step, i == 0 ? "0" : (i * step).ToString("0.##", CultureInfo.InvariantCulture).Replace('-', '\u2212')));
             return ticks;
         }
         if (Kind == ScaleKind.Steps && From <= 0)

@@ -38,10 +38,8 @@ internal static class TrainingFigures
         LabelingSummary[] labelings = [.. analysis.Labelings.Where(labeling => analysis.Points.Any(point => Scores(point, labeling.Name).Any())).Take(3)];
         if (labelings.Length == 0)
             return "";
-        const double gap = 118, left = 40;
-        double panel = (Width - left - (gap * labelings.Length)) / labelings.Length;
-        if (labelings.Length == 1)
-            panel = 460;
+        const double gap = 44, left = 34;
+        double panel = Math.Min(460, ((Width - left + gap) / labelings.Length) - gap);
         var svg = new StringBuilder();
         var words = new StringBuilder();
         double last = analysis.Points.Max(point => point.Step ?? 0);
@@ -53,23 +51,25 @@ internal static class TrainingFigures
             chart.Axes(Short(labeling.Title), "training step", "accuracy", xTicks: false);
             for (int p = 0; p < analysis.Points.Count; p++)
                 chart.Tick(chart.X.At(p), analysis.Points[p].Step is { } step ? Compact(step) : "end");
-            chart.Level(labeling.Chance, "chance");
+            chart.Level(labeling.Chance, null);
             foreach ((string features, string name, string style) in Series(analysis))
             {
                 CurvePoint[] points = [.. Enumerable.Range(0, analysis.Points.Count).SelectMany(p => Scores(analysis.Points[p], labeling.Name).Where(score => score.Features == features)
                     .Select(score => new CurvePoint(p, score.Accuracy!.Value, score.Accuracy.Low, score.Accuracy.High)))];
                 if (points.Length == 0)
                     continue;
-                chart.Curve(points, style, name, withBand: false);
+                chart.Curve(points, style, null, withBand: false);
                 if (style[0] == 'v')
                     chart.Bars(points, style, style switch { "v0" => -4, "v1" => 0, _ => 4 });
                 words.Append($"{labeling.Title}, {name}: {string.Join(", ", points.Select(point => Html.Score(point.Y)))}. ");
             }
-            chart.Labels();
         }
-        return Figure.Wrap(id, Width, 332, "Accuracy of a random forest over training", $"Accuracy at {string.Join(", ", analysis.Points.Select(point => point.Title))}. {words}", svg.ToString(), "",
+        string legend = "<p class=\"legend\">" + string.Concat(Series(analysis).Select(series =>
+            $"<span><svg viewBox=\"0 0 30 12\" class=\"key\" aria-hidden=\"true\"><line class=\"curve {series.Style}\" x1=\"1\" x2=\"29\" y1=\"6\" y2=\"6\"/>{(series.Style[0] == 'v' ? $"<circle class=\"dot {series.Style}\" cx=\"15\" cy=\"6\" r=\"3.5\"/>" : "")}</svg>{series.Name}</span> "))
+            + "<span><svg viewBox=\"0 0 30 12\" class=\"key\" aria-hidden=\"true\"><line class=\"level\" x1=\"1\" x2=\"29\" y1=\"6\" y2=\"6\"/></svg>chance</span></p>";
+        return Figure.Wrap(id, Width, 332, "Accuracy of a random forest over training", $"Accuracy at {string.Join(", ", analysis.Points.Select(point => point.Title))}. {words}", svg.ToString(), legend,
             "How often a random forest names the right group from each view of the weights, at matched steps of training. Bars are 95 % intervals. "
-            + "Thin lines see one plain number instead of the weights: their norm, or the losses.");
+            + "Thin lines see one plain number instead of the weights: their norm, or the held-out loss.");
     }
 
     private static IEnumerable<(string Features, string Name, string Style)> Series(ArchitectureAnalysis analysis)
@@ -77,7 +77,7 @@ internal static class TrainingFigures
         foreach (ViewSummary view in analysis.Views)
             yield return (view.Name, view.Name == "raw" ? "raw weights" : view.Name == "statistics" ? "s(W)" : "order-free", Figure.ViewStyle(view.Name));
         yield return ("norm", "norm alone", "plain thin");
-        yield return ("losses", "losses alone", "plain thin dashed");
+        yield return ("eval_loss", "held-out loss alone", "plain thin dashed");
     }
 
     private static IEnumerable<ClassificationScore> Scores(PointAnalysis point, string labeling) =>
