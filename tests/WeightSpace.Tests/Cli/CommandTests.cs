@@ -174,7 +174,22 @@ public sealed class CommandTests(CommandFixture fixture) : IClassFixture<Command
         Assert.All(info.GetProperty("classes").EnumerateArray(), row => Assert.Equal((0, 1), (row.GetProperty("finished").GetInt32(), row.GetProperty("diverged").GetInt32())));
         foreach (string seed in (string[])["1", "2", "3"])
             BuiltProgram.Succeed("verify", fixture["diverged"], "--sample", "1", "--seed", seed);
+        // There is nothing to analyse, which is the zoo's fault and no failure of the program.
+        Spoken analysed = BuiltProgram.Run("analyze", fixture["diverged"], "--json");
+        Assert.True(analysed.ExitCode == 2 && analysed.Json.GetProperty("error").GetString()!.Contains("nothing to analyse", StringComparison.Ordinal), analysed.ToString());
         Assert.All(Zoo.Open(fixture["diverged"]).Networks, network => Assert.Matches("became (NaN|infinite) at step", network.Reason));
+    }
+
+    [Fact]
+    public void AnalyzeTellsTheNumbersOfItsFile()
+    {
+        string[] arguments = ["analyze", fixture["zoo"], "--permutations", "3", "--trees", "10", "--json", "--out"];
+        JsonElement json = BuiltProgram.Succeed([.. arguments, fixture["analysis"]]).Json;
+        Assert.Equal((fixture["analysis/report.html"], fixture["analysis/analysis.json"]), (json.GetProperty("report").GetString(), json.GetProperty("analysis").GetString()));
+        using JsonDocument file = JsonDocument.Parse(File.ReadAllBytes(fixture["analysis/analysis.json"]));
+        Assert.True(JsonElement.DeepEquals(file.RootElement, json.GetProperty("result")));
+        BuiltProgram.Succeed([.. arguments, fixture["analysis-again"]]);
+        Assert.Equal(Folder.Digests(fixture["analysis"]), Folder.Digests(fixture["analysis-again"]));
     }
 
     [Fact]

@@ -22,7 +22,6 @@ public sealed class PyTorchTests : IDisposable
     [Theory]
     [InlineData("{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
     [InlineData("{name: sgd, learning_rate: 0.1, momentum: 0.9}", "SGD", "{\"lr\":0.1,\"momentum\":0.9}")]
-    [InlineData("{name: sgd, learning_rate: 0.1}", "SGD", "{\"lr\":0.1}")]
     public void AWholeTrainingRunHasPyTorchsLosses(string optimizer, string name, string settings)
     {
         const int steps = 200, batch = 32;
