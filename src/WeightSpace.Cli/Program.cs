@@ -34,7 +34,8 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     VersionCommand.Create(Context),
 };
 
-ParseResult parsed = root.Parse(args);
+// An argument that begins with @ is no file of further arguments: what stands in a file must not become options.
+ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 if (parsed.Errors.Count > 0)
 {
     string message = string.Join("; ", parsed.Errors.Select(problem => problem.Message.TrimEnd('.')).Distinct());

@@ -121,8 +121,12 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
             var json = new JsonReader(current.RootElement, $"{path}: current");
             IReadOnlyList<Checkpoint> checkpoints = ReadCheckpoints(file, json, "current", recipe, rows);
             IReadOnlyList<Snapshot> snapshots = ReadSnapshots(file, json, "snapshots", "current.snapshots", recipe, rows);
-            state = new TrainingState(ReadSnapshots(file, json, "now", "state", recipe, rows)[0], checkpoints, snapshots);
+            IReadOnlyList<Snapshot> now = ReadSnapshots(file, json, "now", "state", recipe, rows);
             json.Done();
+            // A step that training never ends at would have it go on for ever.
+            if (now.Count != 1 || now[0].Step < 0 || now[0].Step >= recipe.Training.Stop.Steps)
+                throw new InputException($"{json.Path}.now: found {(now.Count == 1 ? $"step {now[0].Step}" : $"{now.Count} states")}, expected one, of a step from 0 to {recipe.Training.Stop.Steps - 1}");
+            state = new TrainingState(now[0], checkpoints, snapshots);
         }
         if (Digest(networkText, currentText, rows) != file.Metadata["digest"])
             throw new InputException($"{path}: the content does not match its digest; the file was changed after it was written");

@@ -39,12 +39,16 @@ public sealed record WorkUnit(IReadOnlyList<Recipe> Recipes, string Digest)
         byte[] bytes;
         try
         {
-            var info = new FileInfo(path);
-            if (!info.Exists)
+            if (Directory.Exists(path))
+                throw new InputException($"{path}: this is a folder; a work unit (JSON) was expected");
+            if (!File.Exists(path))
                 throw new InputException($"{path}: there is no such file; expected a work unit");
-            if (info.Length > MaxBytes)
-                throw new InputException($"{path}: {info.Length} bytes are more than a work unit may have ({MaxBytes})");
-            bytes = File.ReadAllBytes(path);
+            // By the length of the moment it was opened: a device or a growing file has no end.
+            using FileStream file = File.OpenRead(path);
+            if (file.Length > MaxBytes)
+                throw new InputException($"{path}: {file.Length} bytes are more than a work unit may have ({MaxBytes})");
+            bytes = new byte[file.Length];
+            file.ReadExactly(bytes);
             using JsonDocument document = JsonDocument.Parse(bytes);
             var root = new JsonReader(document.RootElement, path);
             if (root.String("format") is not Format and var format)
@@ -57,7 +61,7 @@ public sealed record WorkUnit(IReadOnlyList<Recipe> Recipes, string Digest)
                 throw new InputException($"{path}: the unit holds no recipes; at least one was expected");
             return new WorkUnit(recipes, Convert.ToHexStringLower(SHA256.HashData(bytes)));
         }
-        catch (Exception error) when (error is JsonException or InvalidDataException or UnauthorizedAccessException)
+        catch (Exception error) when (error is JsonException or InvalidDataException or UnauthorizedAccessException or EndOfStreamException)
         {
             throw new InputException($"{path}: this is not a work unit that can be read: {error.Message}", error);
         }

@@ -13,14 +13,19 @@ public readonly record struct UnitProgress(int Networks, long Steps);
 /// </summary>
 public static class WorkUnitRunner
 {
-    // Steps between two looks at the clock: some tens of milliseconds of work.
-    private const long Stride = 32;
+    private const long MaxStride = 32;
+
+    // Some tens of milliseconds of work.
+    private const double StrideFlops = 1e9;
 
     /// <summary>How often a worker puts its state on the disk: what a crash can cost it at most.</summary>
     public static readonly TimeSpan SaveInterval = TimeSpan.FromSeconds(30);
 
     /// <summary>What a unit has done so far stands beside its result under this name until the result does.</summary>
     public static string PartialPath(string resultPath) => resultPath + ".partial";
+
+    /// <summary>Steps of training between two looks at the clock and at whether a stop is asked for: fewer, the more a step computes.</summary>
+    public static long Stride(Recipe recipe) => (long)Math.Clamp(StrideFlops / recipe.TrainingFlops * recipe.Training.Stop.Steps, 1, MaxStride);
 
     /// <summary>
     /// Trains a unit and writes its result. Goes on where an earlier call stopped or was killed. When <paramref name="stop"/> is asked for, puts the state down
@@ -38,6 +43,7 @@ public static class WorkUnitRunner
             Recipe recipe = unit.Recipes[done.Count];
             ITrainingRun run = trainer.Start(recipe, current);
             current = null;
+            long stride = Stride(recipe);
             while (run.Result is null)
             {
                 if (stop.IsCancellationRequested || time.GetElapsedTime(saved) > SaveInterval)
@@ -46,7 +52,7 @@ public static class WorkUnitRunner
                     saved = time.GetTimestamp();
                     stop.ThrowIfCancellationRequested();
                 }
-                run.Advance(Stride);
+                run.Advance(stride);
                 progress?.Invoke(new UnitProgress(done.Count, steps + run.Step));
             }
             done.Add(run.Result);

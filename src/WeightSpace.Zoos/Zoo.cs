@@ -197,9 +197,9 @@ public sealed class Zoo
             throw new InputException($"{path}: its SHA-256 is not the one in {ZooManifest.FileName}; it was changed or damaged after the zoo was written; copy it again, or train it again");
     }
 
-    private static void CheckDigest(Sha256Digest found, Sha256Digest expected, ZooFile shard, NetworkRow network, long step)
+    private void CheckDigest(Sha256Digest found, Sha256Digest expected, ZooFile shard, NetworkRow network, long step)
     {
         if (found != expected)
-            throw new InputException($"{shard.Path}: network {network.Id}, step {step}: the weights do not match their digest (found {found}, expected {expected}); the shard was changed or damaged after the zoo was written");
+            throw new InputException($"{Path.Combine(Folder, shard.Path)}: network {network.Id}, step {step}: the weights do not match their digest (found {found}, expected {expected}); the shard was changed or damaged after the zoo was written");
     }
 }

@@ -17,8 +17,8 @@ internal static class AnalyzeCommand
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
         var defaults = new AnalysisOptions();
-        var folder = new Argument<string>("ZOO") { Description = "The folder of a zoo." };
-        var output = new Option<string?>("--out") { Description = $"The folder for {ReportName} and {NumbersName}; default: the zoo's own folder.", HelpName = "FOLDER" };
+        Argument<string> folder = new Argument<string>("ZOO") { Description = "The folder of a zoo." }.AsPath();
+        Option<string?> output = new Option<string?>("--out") { Description = $"The folder for {ReportName} and {NumbersName}; default: the zoo's own folder.", HelpName = "FOLDER" }.AsPath();
         var seed = new Option<ulong>("--seed") { Description = "Seed of everything drawn at random: folds, forests, permutations, resampling.", DefaultValueFactory = _ => defaults.Seed };
         var permutations = new Option<int>("--permutations") { Description = "Permutations of the labels behind a score's baseline; 0 for none.", HelpName = "N", DefaultValueFactory = _ => defaults.Permutations };
         var trees = new Option<int>("--trees") { Description = "Trees of a random forest.", HelpName = "N", DefaultValueFactory = _ => defaults.Trees };

@@ -9,7 +9,7 @@ internal static class InfoCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var folder = new Argument<string>("ZOO") { Description = "The folder of a zoo." };
+        Argument<string> folder = new Argument<string>("ZOO") { Description = "The folder of a zoo." }.AsPath();
         var command = new Command("info", "Say what is in a zoo.") { folder };
         command.SetAction(parsed => context(parsed).Run(run => Run(run, parsed.GetRequiredValue(folder))));
         return command;

@@ -18,13 +18,13 @@ internal static class SampleCommand
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file." };
+        Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file." }.AsPath();
         var task = new Option<string>("--task") { Description = "The task: ParityMachine, ParityMachineModified, ...", Required = true, HelpName = "NAME" };
         var split = new Option<string>("--split") { Description = "train: the stream that networks learn from; eval: the held-out data.", Required = true };
         split.AcceptOnlyFromAmong("train", "eval");
         var count = new Option<int?>("--count") { Description = "Sequences; default: one batch (train), or all held-out sequences (eval).", HelpName = "N" };
         var dataSeed = new Option<ulong?>("--data-seed") { Description = "Which network's stream (train only); default: the experiment's first data seed.", HelpName = "SEED" };
-        var output = new Option<string>("--out") { Description = "The file to write.", Required = true, HelpName = "FILE.npz" };
+        Option<string> output = new Option<string>("--out") { Description = "The file to write.", Required = true, HelpName = "FILE.npz" }.AsPath();
         var command = new Command("sample", "Write the exact data of a task, as numpy arrays.") { experiment, task, split, count, dataSeed, output };
         command.SetAction(parsed => context(parsed).Run(run =>
         {

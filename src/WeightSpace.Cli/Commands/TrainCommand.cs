@@ -15,8 +15,8 @@ internal static class TrainCommand
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file (docs/experiment.md)." };
-        var output = new Option<string?>("--out") { Description = "The folder of the zoo. Called again with the same folder, training goes on where it stopped.", HelpName = "ZOO" };
+        Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file (docs/experiment.md)." }.AsPath();
+        Option<string?> output = new Option<string?>("--out") { Description = "The folder of the zoo. Called again with the same folder, training goes on where it stopped.", HelpName = "ZOO" }.AsPath();
         Option<int> threads = ThreadsOption();
         var unit = new Option<int>("--unit") { Description = "Networks to a work unit. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => DefaultUnit };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say how many networks, parameters, FLOPs and bytes it would be, and how long it would take here." };

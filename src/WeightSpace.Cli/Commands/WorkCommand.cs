@@ -10,8 +10,8 @@ internal static class WorkCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        var unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file." };
-        var result = new Argument<string>("RESULT") { Description = "The result to write, a safetensors file." };
+        Argument<string> unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file." }.AsPath();
+        Argument<string> result = new Argument<string>("RESULT") { Description = "The result to write, a safetensors file." }.AsPath();
         var command = new Command("work", "Train one work unit, from a file to a file. Engines call this.") { unit, result };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
