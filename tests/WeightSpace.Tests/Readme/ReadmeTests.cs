@@ -34,8 +34,11 @@ public sealed partial class ReadmeTests
             File.Copy(Path.Combine(s_root, "experiments", "first.yaml"), Path.Combine(folder, "experiments", "first.yaml"), overwrite: true);
             string[] commands = [.. Blocks("sh").SelectMany(block => block.Split('\n')).Select(line => line.Split('#')[0].Trim()).Where(line => line.StartsWith("./weightspace", StringComparison.Ordinal))];
             Assert.True(commands.Length >= 7, "the README has lost its commands");
+            string said = "";
             foreach (string command in commands)
-                Run(Path.Combine(s_root, "weightspace") + command["./weightspace".Length..], folder);
+                said += Run(Path.Combine(s_root, "weightspace") + command["./weightspace".Length..], folder);
+            foreach (string sentence in Quoted())
+                Assert.Contains(WithoutNumbers(sentence), WithoutNumbers(said), StringComparison.Ordinal);
             Assert.Contains("prefers-color-scheme", File.ReadAllText(Path.Combine(folder, "quickstart", "report.html")), StringComparison.Ordinal);
             Assert.True(File.Exists(Path.Combine(folder, "quickstart", "zoo", "zoo.json")));
             Assert.True(File.Exists(Path.Combine(folder, "quickstart", "analysis.json")));
@@ -50,7 +53,21 @@ public sealed partial class ReadmeTests
     private static IEnumerable<string> Blocks(string language) =>
         Regex.Matches(s_readme, $"^```{language}\n(.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline).Select(match => match.Groups[1].Value);
 
-    private static void Run(string command, string folder)
+    /// <summary>The findings that the README quotes.</summary>
+    private static string[] Quoted()
+    {
+        string[] lines = [.. s_readme.Split('\n').Where(line => line.StartsWith("> ", StringComparison.Ordinal)).Select(line => line[2..])];
+        string[] sentences = [.. string.Join('\n', lines).Split("* ", StringSplitOptions.RemoveEmptyEntries)];
+        Assert.True(sentences.Length >= 3, "the README has lost its findings");
+        return sentences;
+    }
+
+    /// <summary>
+    /// The words alone: which findings there are is what the README promises. Their last digits come from the platform's math library.
+    /// </summary>
+    private static string WithoutNumbers(string text) => WhiteSpace().Replace(Number().Replace(text, "#"), " ").Trim();
+
+    private static string Run(string command, string folder)
     {
         var start = new ProcessStartInfo("bash", ["-c", command]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
@@ -58,6 +75,7 @@ public sealed partial class ReadmeTests
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, $"{command} ended with {process.ExitCode}:\n{output.Result}\n{error.Result}");
         Assert.NotEmpty(output.Result);
+        return output.Result;
     }
 
     private static string FindRoot()
@@ -67,6 +85,12 @@ public sealed partial class ReadmeTests
             folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no project root above {AppContext.BaseDirectory}");
         return folder;
     }
+
+    [GeneratedRegex("−?[0-9]+([.,][0-9]+)?")]
+    private static partial Regex Number();
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
 
     [GeneratedRegex(@"\]\(([^)]+)\)")]
     private static partial Regex Link();
