@@ -54,7 +54,8 @@ public sealed record ArchitectureAnalysis(
 /// <summary>A sentence that the numbers support, and the rule by which they do.</summary>
 /// <param name="Answer"><c>yes</c>, <c>partly</c>, <c>no</c> or <c>open</c>.</param>
 /// <param name="Rule">The thresholds, in words.</param>
-public sealed record Conclusion(string Id, string Question, string Answer, string Text, string Rule);
+/// <param name="Short">The answer in one sentence, for a terminal; <paramref name="Text"/> has the controls beside it.</param>
+public sealed record Conclusion(string Id, string Question, string Answer, string Short, string Text, string Rule);
 
 /// <summary>One way of dividing the networks into groups that the weights are asked about.</summary>
 /// <param name="Chance">Accuracy of always naming the largest group.</param>

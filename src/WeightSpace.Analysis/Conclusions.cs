@@ -34,11 +34,11 @@ internal static class Conclusions
         LabelingSummary? main = labelings.FirstOrDefault(labeling => labeling.Name == Main(labelings.Select(labeling => labeling.Name)));
         if (main is not null)
         {
-            drawn.Add(Read(main, views, point, when, $"Can the weights tell which {main.Name} a network learned?", $"names the {main.Name}"));
+            drawn.Add(Read(main, views, point, when, $"Can the weights tell which {main.Name} a network learned?", $"names the {main.Name}", $"which {main.Name} it learned"));
             drawn.Add(Cluster(main, views, point, when));
         }
         if (labelings.FirstOrDefault(labeling => labeling.Name == "variant") is { } variant)
-            drawn.Add(Read(variant, views, point, when, "Can the weights tell changed training data from clean?", "tells changed from clean"));
+            drawn.Add(Read(variant, views, point, when, "Can the weights tell changed training data from clean?", "tells changed from clean", "whether its training data were changed"));
         foreach (PairKind kind in divergence.Kinds.Where(kind => kind.Name.StartsWith("modified", StringComparison.Ordinal)))
         {
             if (Further(kind, divergence) is { } further)
@@ -52,14 +52,14 @@ internal static class Conclusions
     private static string? Main(IEnumerable<string> labelings) => labelings.FirstOrDefault(labeling => labeling != "variant");
 
     private static Conclusion Read(
-        LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when, string question, string does)
+        LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when, string question, string does, string fact)
     {
         const string rule = "By the best accuracy over views and classifiers; it counts when the lower bound of its interval, widened for the number of tries, is above chance and above "
             + "the 95th percentile of the same procedure's accuracies on shuffled labels. Yes: it counts, is at least half-way from chance to 1, and no plain number's accuracy reaches its interval; partly: it counts only; no: it does not count.";
         string id = $"read-{labeling.Name}";
         var scores = point.Views.SelectMany(view => view.Classifications).Where(score => score.Labeling == labeling.Name && score.Accuracy is not null).ToList();
         if (scores.Count == 0)
-            return new Conclusion(id, question, "open", $"This could not be tested. {point.Views.SelectMany(view => view.Classifications).FirstOrDefault(score => score.Labeling == labeling.Name)?.Note}", rule);
+            return new Conclusion(id, question, "open", $"Whether a network's weights tell {fact} could not be tested.", $"This could not be tested. {point.Views.SelectMany(view => view.Classifications).FirstOrDefault(score => score.Labeling == labeling.Name)?.Note}", rule);
         ClassificationScore best = scores.MaxBy(score => score.Accuracy!.Value)!;
         string baseline = best.Permuted is { } permuted ? $", and {permuted.Permutations} runs of the same procedure on shuffled labels gave {Percent(permuted.Mean)} on average, {Percent(permuted.Percentile95)} at their 95th percentile" : "";
         string reading = $"the {Classifier(best)} on {Title(views, best.Features)} {does} of {Percent(best.Accuracy!.Value)} {Range(best.Accuracy)} of networks that it has not seen; chance is {Percent(best.Chance)}{baseline}";
@@ -70,10 +70,13 @@ internal static class Conclusions
         string confound = plain is null ? ""
             : isPlain ? $" But {PlainName(plain.Features)} alone give{(plain.Features == "losses" ? "" : "s")} {Percent(plain.Accuracy!.Value)} {Range(plain.Accuracy)}, so this is no evidence that the pattern of the weights says more than that."
             : $" Of the plain numbers beside the weights, {PlainName(plain.Features)} alone give{(plain.Features == "losses" ? "" : "s")} the most: {Percent(plain.Accuracy!.Value)} {Range(plain.Accuracy)}.";
+        string plainShort = plain is null ? "" : $"; {PlainName(plain.Features)} alone, {Percent(plain.Accuracy!.Value)} {Range(plain.Accuracy)}";
+        string shortNumbers = $"{Percent(best.Accuracy!.Value)} {Range(best.Accuracy)} of unseen networks, chance {Percent(best.Chance)}{plainShort}";
         if (!IsSupported(best))
-            return new Conclusion(id, question, "no", $"{when}, not with the methods here: the best of {scores.Count} tries, {reading}. That does not stand clear of chance.", rule);
+            return new Conclusion(id, question, "no", $"A network's weights were not shown to tell {fact}: at best {shortNumbers}.", $"{when}, not with the methods here: the best of {scores.Count} tries, {reading}. That does not stand clear of chance.", rule);
         bool strong = best.Accuracy!.Value >= (1 + best.Chance) / 2;
-        return new Conclusion(id, question, strong && !isPlain ? "yes" : "partly", $"{when}, {reading} (the best of {scores.Count} tries).{contrast}{confound}", rule);
+        return new Conclusion(id, question, strong && !isPlain ? "yes" : "partly",
+            $"A network's weights tell {fact}{(isPlain ? ", but no better than its losses or norm do" : "")}: {shortNumbers}.", $"{when}, {reading} (the best of {scores.Count} tries).{contrast}{confound}", rule);
     }
 
     private static Conclusion Cluster(LabelingSummary labeling, IReadOnlyList<ViewSummary> views, PointAnalysis point, string when)
@@ -83,22 +86,24 @@ internal static class Conclusions
             + "partly: above 0.05; no: otherwise. Chance is 0, full agreement 1.";
         var scores = point.Views.SelectMany(view => view.Clusterings.Where(score => score.Labeling == labeling.Name).Select(score => (View: view.View, Score: score))).ToList();
         if (scores.Count == 0)
-            return new Conclusion("cluster", question, "open", $"This could not be tested. {point.Views.FirstOrDefault()?.Note}", rule);
+            return new Conclusion("cluster", question, "open", "Whether networks cluster by themselves could not be tested.", $"This could not be tested. {point.Views.FirstOrDefault()?.Note}", rule);
         var best = scores.MaxBy(pair => pair.Score.AdjustedRand.Value);
         double low = best.Score.AdjustedRand.Low ?? double.NegativeInfinity;
         string answer = low >= ClearAgreement ? "yes" : low > SomeAgreement ? "partly" : "no";
         var raw = scores.Where(pair => pair.View == "raw").ToList();
-        string rawText = "";
+        string rawText = "", rawShort = "";
         if (raw.Count > 0)
         {
             var bestRaw = raw.MaxBy(pair => pair.Score.AdjustedRand.Value);
             string does = (bestRaw.Score.AdjustedRand.Low ?? double.NegativeInfinity) >= ClearAgreement ? "cluster clearly"
                 : (bestRaw.Score.AdjustedRand.Low ?? double.NegativeInfinity) > SomeAgreement ? "cluster to some degree" : "do not cluster";
+            rawShort = best.View == "raw" ? "" : $"; on the raw weights {Number(bestRaw.Score.AdjustedRand.Value)} {Span(bestRaw.Score.AdjustedRand)}";
             rawText = $"{when}, the raw weights {does} by {labeling.Name}: ARI {Number(bestRaw.Score.AdjustedRand.Value)} {Span(bestRaw.Score.AdjustedRand)} at best ({bestRaw.Score.Method}; chance 0). ";
         }
         string other = best.View == "raw" ? "No other view does better."
             : $"{Capital(Title(views, best.View))} reach {Number(best.Score.AdjustedRand.Value)} {Span(best.Score.AdjustedRand)} ({best.Score.Method}, no labels seen).";
-        return new Conclusion("cluster", question, answer, rawText + other, rule);
+        string shortText = $"Without labels, networks {answer switch { "yes" => "cluster", "partly" => "cluster in part", _ => "do not cluster" }} by {labeling.Name}: ARI {Number(best.Score.AdjustedRand.Value)} {Span(best.Score.AdjustedRand)} at best, on {Title(views, best.View)}{rawShort} (chance 0, full agreement 1).";
+        return new Conclusion("cluster", question, answer, shortText, rawText + other, rule);
     }
 
     private static Conclusion? Further(PairKind kind, DivergenceAnalysis divergence)
@@ -111,9 +116,10 @@ internal static class Conclusions
             return null;
         string numbers = string.Create(Culture, $"at step {last.Step:N0} the modified twin lies {Number(ratio.Value)} {Span(ratio)} times as far from its clean twin as a network that saw another draw of the clean data does ({last.InitSeeds} initial seeds{(last.PValue is { } p ? $", paired test p = {p:0.####}" : "")})");
         bool significant = last.PValue < Significance;
-        return ratio.Low > 1 && significant ? new Conclusion($"further-{kind.Name}", question, "yes", $"Yes: {numbers}.", rule)
-            : ratio.High < 1 && significant ? new Conclusion($"further-{kind.Name}", question, "no", $"No, less far: {numbers}. That twins diverge is no sign of a change in their data.", rule)
-            : new Conclusion($"further-{kind.Name}", question, "no", $"Not that could be shown: {numbers}. That twins diverge is no sign of a change in their data.", rule);
+        string shortRatio = $"{Number(ratio.Value)} {Span(ratio)} times as far as another draw of the same data does";
+        return ratio.Low > 1 && significant ? new Conclusion($"further-{kind.Name}", question, "yes", $"Changed data moves a network {shortRatio}.", $"Yes: {numbers}.", rule)
+            : ratio.High < 1 && significant ? new Conclusion($"further-{kind.Name}", question, "no", $"Changed data moves a network less far than chance, {shortRatio}.", $"No, less far: {numbers}. That twins diverge is no sign of a change in their data.", rule)
+            : new Conclusion($"further-{kind.Name}", question, "no", $"Changed data was not shown to move a network further than chance: {shortRatio}.", $"Not that could be shown: {numbers}. That twins diverge is no sign of a change in their data.", rule);
     }
 
     private static Conclusion? Direction(PairKind kind, IReadOnlyList<ViewSummary> views, DivergenceAnalysis divergence)
@@ -135,7 +141,8 @@ internal static class Conclusions
         string answer = best.Reorder is not null && best.Margin > 0 ? "yes" : best.Modified.Cosine.Low > 0 ? "partly" : "no";
         string control = best.Reorder is null ? "" : $", against {Number(best.Reorder.Cosine.Value)} {Span(best.Reorder.Cosine)} for another draw of the same data";
         string lead = answer switch { "yes" => "Yes, to a degree that chance does not explain", "partly" => "There is a common direction, but no more than the control shows", _ => "No common direction could be shown" };
-        return new Conclusion($"direction-{kind.Name}", question, answer, string.Create(Culture,
+        string shortText = $"{lead}: mean cosine {Number(best.Modified.Cosine.Value)} {Span(best.Modified.Cosine)} between the displacements of different initial weights{control}.";
+        return new Conclusion($"direction-{kind.Name}", question, answer, shortText, string.Create(Culture,
             $"{lead}: at step {best.Modified.Step:N0}, in {Title(views, best.View)}, the displacements from clean to modified twin have a mean cosine of {Number(best.Modified.Cosine.Value)} {Span(best.Modified.Cosine)} between different initial weights{control} (the clearest of {found.Count} views)."), rule);
     }
 

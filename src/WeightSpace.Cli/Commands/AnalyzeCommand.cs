@@ -73,6 +73,9 @@ internal static class AnalyzeCommand
         return (result, new Answer(new JsonObject { ["report"] = html, ["analysis"] = numbers, ["result"] = JsonNode.Parse(json) }));
     }
 
+    // Four sentences fit a terminal; the report has all of them, with their controls.
+    private const int MaxSentences = 4;
+
     /// <summary>The sentences that the numbers support.</summary>
     public static void Conclude(TextWriter text, AnalysisResult result)
     {
@@ -81,8 +84,8 @@ internal static class AnalyzeCommand
             text.WriteLine();
             if (result.Architectures.Count > 1)
                 text.WriteLine($"{architecture.Name}:");
-            foreach (Conclusion conclusion in architecture.Conclusions)
-                text.WriteLine(Wrapped("* " + conclusion.Text));
+            foreach (Conclusion conclusion in architecture.Conclusions.Take(MaxSentences))
+                text.WriteLine(Wrapped("* " + conclusion.Short));
         }
     }
 
