@@ -121,6 +121,14 @@ public sealed class WorkUnitTests : IDisposable
         Assert.Equal(_expected, File.ReadAllBytes(ResultPath));
     }
 
+    [Theory]
+    [InlineData(1, 8, 32)]
+    [InlineData(32, 32, 32)]
+    [InlineData(256, 128, 1)]
+    [InlineData(4096, 4096, 1)]
+    public void TheMoreAStepComputesTheFewerComeBetweenTwoLooksAtTheClock(int batch, int sequence, long stride) =>
+        Assert.Equal(stride, WorkUnitRunner.Stride(TestRecipes.One($"batch: {batch}, stop: {{steps: 7}}", "mlds", $"{{machine: ParityMachine, sequence: {sequence}}}")));
+
     [Fact]
     public void ADamagedStateIsForgottenAndTheResultIsTheSame()
     {
