@@ -14,7 +14,7 @@ internal static class QuickstartCommand
         Option<string> output = new Option<string>("--out") { Description = "The folder for the experiment, the zoo and the report.", HelpName = "FOLDER", DefaultValueFactory = _ => "quickstart" }.AsPath();
         Option<int> threads = TrainCommand.ThreadsOption();
         var command = new Command("quickstart", "Train 300 small networks, analyse their weights, and write a report: the whole path once, in minutes.") { output, threads };
-        command.SetAction(parsed => context(parsed).Run(run => Run(run, parsed.GetRequiredValue(output), TrainCommand.Positive(parsed, threads))));
+        command.SetAction(parsed => context(parsed).Run(run => Run(run, parsed.GetRequiredValue(output), TrainCommand.Threads(parsed, threads))));
         return command;
     }
 

@@ -12,6 +12,7 @@ namespace WeightSpace.Cli.Commands;
 internal static class TrainCommand
 {
     private const int DefaultUnit = 8;
+    private const int MaxThreads = 1024;
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
@@ -23,7 +24,7 @@ internal static class TrainCommand
         var command = new Command("train", "Train the networks of an experiment into a zoo.") { experiment, output, threads, unit, dryRun };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
-            int threadCount = Positive(parsed, threads), unitSize = Positive(parsed, unit);
+            int threadCount = Threads(parsed, threads), unitSize = Positive(parsed, unit);
             string path = parsed.GetRequiredValue(experiment);
             Experiment loaded = Experiment.Load(path);
             if (parsed.GetValue(dryRun))
@@ -36,6 +37,10 @@ internal static class TrainCommand
 
     /// <summary>How many threads work; by default one to a core.</summary>
     public static Option<int> ThreadsOption() => new("--threads") { Description = "Worker threads; default: one to a core. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
+
+    /// <summary>The worker threads asked for, 1 to <see cref="MaxThreads"/>.</summary>
+    public static int Threads(ParseResult parsed, Option<int> option) => Positive(parsed, option) is var value && value <= MaxThreads ? value
+        : throw new InputException($"{option.Name}: found {value}, expected at most {MaxThreads}");
 
     /// <summary>An option's value, at least 1.</summary>
     public static int Positive(ParseResult parsed, Option<int> option) => parsed.GetValue(option) is var value && value > 0 ? value

@@ -25,7 +25,7 @@ internal static class VerifyCommand
             double share = parsed.GetValue(sample);
             if (!(share is >= 0 and <= 1))
                 throw new InputException($"--sample: found {Units.Short(share)}, expected a share from 0 to 1");
-            return Run(run, parsed.GetRequiredValue(folder), share, parsed.GetValue(seed), TrainCommand.Positive(parsed, threads));
+            return Run(run, parsed.GetRequiredValue(folder), share, parsed.GetValue(seed), TrainCommand.Threads(parsed, threads));
         }));
         return command;
     }

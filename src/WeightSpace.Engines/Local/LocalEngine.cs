@@ -37,15 +37,16 @@ public static class LocalEngine
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(unitSize);
         string experimentDigest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(experiment.Text)));
         string work = Path.Combine(folder, "work");
-        if (File.Exists(Path.Combine(folder, ZooManifest.FileName)))
+        if (IsComplete(folder, experiment) && !Directory.Exists(work) && !Directory.Exists(RemovedName(work)))
+            return false;
+        MakeFolders(folder, work);
+        using FileStream claim = Claim(work);
+        // Another process may have completed it between the first look and the claim; or it was killed before it could clear up.
+        if (IsComplete(folder, experiment))
         {
-            if (Zoo.Open(folder).Experiment.Text != experiment.Text)
-                throw new InputException($"{folder}: there is a complete zoo of another experiment; choose another folder, or remove that one");
             RemoveWork(work);
             return false;
         }
-        MakeFolders(folder, work);
-        using FileStream claim = Claim(work);
         unitSize = ReadOrWritePlan(Path.Combine(work, "plan.json"), experimentDigest, unitSize);
         int units = (experiment.Networks.Count + unitSize - 1) / unitSize;
         Train(experiment, work, threads, unitSize, units, newTrainer, time, progress, stop);
@@ -54,6 +55,14 @@ public static class LocalEngine
         ZooWriter.Write(folder, experiment, results, done => progress?.Invoke(new ZooProgress("writing the zoo", (int)done, total, done, total, 0)), stop);
         RemoveWork(work);
         return true;
+    }
+
+    private static bool IsComplete(string folder, Experiment experiment)
+    {
+        if (!File.Exists(Path.Combine(folder, ZooManifest.FileName)))
+            return false;
+        return Zoo.Open(folder).Experiment.Text == experiment.Text ? true
+            : throw new InputException($"{folder}: there is a complete zoo of another experiment; choose another folder, or remove that one");
     }
 
     private static void Train(Experiment experiment, string work, int threads, int unitSize, int units, Func<ITrainer> newTrainer, TimeProvider time, Action<ZooProgress>? progress, CancellationToken stop)
@@ -187,10 +196,16 @@ public static class LocalEngine
         return unitSize;
     }
 
+    private static string RemovedName(string work) => work + ".removed";
+
+    /// <summary>Moved away first, in one step, so that a process that comes meanwhile finds either all of the folder or none.</summary>
     private static void RemoveWork(string work)
     {
-        if (Directory.Exists(work))
-            Directory.Delete(work, recursive: true);
+        string removed = RemovedName(work);
+        if (Directory.Exists(removed))
+            Directory.Delete(removed, recursive: true);
+        Directory.Move(work, removed);
+        Directory.Delete(removed, recursive: true);
     }
 
     /// <summary>Adds up what the workers report.</summary>

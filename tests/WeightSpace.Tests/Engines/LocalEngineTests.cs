@@ -31,6 +31,17 @@ public sealed class LocalEngineTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    public void AKillBetweenTheZooAndTheClearingUpIsClearedUp()
+    {
+        string work = Path.Combine(_folder["expected"], "work");
+        Directory.CreateDirectory(Path.Combine(work, "results"));
+        Directory.CreateDirectory(work + ".removed");
+        Assert.False(Grow("expected", 1, 100, CancellationToken.None));
+        Assert.False(Directory.Exists(work) || Directory.Exists(work + ".removed"));
+        Assert.Equal(_expected, Folder.Digests(_folder["expected"]));
+    }
+
+    [Fact]
     public void AStoppedZooKeepsWhatIsDoneAndIsFinishedByTheSameCall()
     {
         List<string> calls = [];
