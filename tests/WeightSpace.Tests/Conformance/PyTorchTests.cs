@@ -16,22 +16,24 @@ public sealed class PyTorchTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>
-    /// The same initial weights, the same data: 200 steps of the network of MLDS, held against PyTorch in float64, which tells rounding from
-    /// error. PyTorch's own float32 strays up to 2e-4 from it (Adam divides small numbers by small ones); ours has to stay closer.
+    /// The same initial weights, the same data: 200 steps of the network of MLDS. Every loss is within 1e-4 of PyTorch's, where the run is a
+    /// calm one. Where Adam divides small numbers by small ones, rounding grows, in PyTorch as in ours; there PyTorch in float64 tells
+    /// rounding from error: ours must stay as near to it as PyTorch's own float32 does, and the last loss be within 1e-4 of both.
     /// </summary>
     [Theory]
-    [InlineData("{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
-    [InlineData("{name: sgd, learning_rate: 0.1, momentum: 0.9}", "SGD", "{\"lr\":0.1,\"momentum\":0.9}")]
-    public void AWholeTrainingRunHasPyTorchsLosses(string optimizer, string name, string settings)
+    [InlineData("ParityMachine", true, "{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
+    [InlineData("EightBitMachine", false, "{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
+    [InlineData("EightBitMachine", true, "{name: sgd, learning_rate: 0.1, momentum: 0.9}", "SGD", "{\"lr\":0.1,\"momentum\":0.9}")]
+    public void AWholeTrainingRunHasPyTorchsLosses(string machine, bool isCalm, string optimizer, string name, string settings)
     {
         const int steps = 200, batch = 32;
         string yaml = _folder.Write("experiment.yaml", $$"""
             experiment: torch
-            tasks: [{machine: EightBitMachine, variant: modified, sequence: 32}]
+            tasks: [{machine: {{machine}}, variant: modified, sequence: 32}]
             training: {optimizer: {{optimizer}}, batch: {{batch}}, stop: {steps: {{steps}}}, checkpoints: {every: 1}, evaluation: {sequences: 1} }
             """);
         NetworkResult ours = TestRecipes.Train(Experiment.Load(yaml).Networks.Single().Recipe);
-        BuiltProgram.Succeed("sample", yaml, "--task", "EightBitMachineModified", "--split", "train", "--count", $"{steps * batch}", "--out", _folder["data.npz"]);
+        BuiltProgram.Succeed("sample", yaml, "--task", machine + "Modified", "--split", "train", "--count", $"{steps * batch}", "--out", _folder["data.npz"]);
         File.WriteAllBytes(_folder["weights.f32"], MemoryMarshal.AsBytes<float>(ours.Checkpoints[0].Weights).ToArray());
         Losses torch = Ask<Losses>("train", $$"""{"batch":{{batch}},"steps":{{steps}},"optimizer":"{{name}}","settings":{{settings}} }""");
 
@@ -39,14 +41,18 @@ public sealed class PyTorchTests : IDisposable
         Assert.Equal(steps, losses.Length);
         Assert.True(losses[^1] < 0.8 * losses[0], $"from {losses[0]} to {losses[^1]} nothing was learned, so nothing is compared");
         double single = Furthest(losses, torch.Single), toDouble = Furthest(losses, torch.Double), rounding = Furthest(torch.Single, torch.Double);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: ours to float32 {single:E2}, ours to float64 {toDouble:E2}, float32 to float64 {rounding:E2}");
-        Assert.InRange(toDouble, 0, 1e-4);
-        Assert.InRange(toDouble, 0, Math.Max(1e-6, rounding));
+        TestContext.Current.TestOutputHelper?.WriteLine($"{machine}, {name}: at the end {Math.Abs(losses[^1] / torch.Single[^1] - 1):E2}; ours to float32 {single:E2}, ours to float64 {toDouble:E2}, float32 to float64 {rounding:E2}");
+        Assert.InRange(losses[^1], torch.Single[^1] * (1 - 1e-4), torch.Single[^1] * (1 + 1e-4));
+        if (isCalm)
+        {
+            Assert.InRange(single, 0, 1e-4);
+            return;
+        }
+        Assert.InRange(toDouble, 0, Math.Min(1e-4, rounding));
         Assert.InRange(single, 0, 1e-4 + rounding);
         // And the weights at the end, by their largest difference.
         double weights = ours.Checkpoints[^1].Weights.Zip(torch.DoubleWeights).Max(pair => Math.Abs(pair.First - pair.Second));
         double movement = ours.Checkpoints[^1].Weights.Zip(ours.Checkpoints[0].Weights).Max(pair => Math.Abs(pair.First - pair.Second));
-        TestContext.Current.TestOutputHelper?.WriteLine($"{name}: weights differ by {weights:E2} of a movement of {movement:E2}");
         Assert.InRange(weights / movement, 0, 1e-2);
     }
 
