@@ -65,7 +65,7 @@ internal static class DivergenceFigures
             foreach ((string view, DirectionCurve curve) in directions)
             {
                 bool control = curve.Kind == "reorder";
-                string name = view == "raw" ? "raw weights" : view == "statistics" ? "s(W)" : "order-free";
+                string name = view == "raw" ? "raw weights" : view == "statistics" ? "s(W)" : "invariant";
                 chart.Curve([.. curve.Points.Select(point => new CurvePoint(point.Step, point.Cosine.Value, point.Cosine.Low, point.Cosine.High))],
                     Figure.ViewStyle(view) + (control ? " control" : ""), control ? $"{name}, control" : name, !control);
                 words.Append($"Cosine, {name}, {curve.Kind}: {Html.Score(curve.Points[^1].Cosine)} at step {curve.Points[^1].Step}. ");

@@ -75,7 +75,7 @@ internal static class TrainingFigures
     private static IEnumerable<(string Features, string Name, string Style)> Series(ArchitectureAnalysis analysis)
     {
         foreach (ViewSummary view in analysis.Views)
-            yield return (view.Name, view.Name == "raw" ? "raw weights" : view.Name == "statistics" ? "s(W)" : "order-free", Figure.ViewStyle(view.Name));
+            yield return (view.Name, view.Name == "raw" ? "raw weights" : view.Name == "statistics" ? "s(W)" : "invariant", Figure.ViewStyle(view.Name));
         yield return ("norm", "norm alone", "plain thin");
         yield return ("eval_loss", "held-out loss alone", "plain thin dashed");
     }

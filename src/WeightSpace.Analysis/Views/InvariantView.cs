@@ -25,7 +25,7 @@ public sealed class InvariantView : IView
 {
     public string Name => "invariant";
 
-    public string Title => "Order-free features";
+    public string Title => "Invariant features";
 
     public string Explanation =>
         "Statistics for each gate, each input and each output, norms and paths through the layers, all unchanged when hidden units are reordered.";
