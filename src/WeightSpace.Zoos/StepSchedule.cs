@@ -42,16 +42,31 @@ public abstract record StepSchedule
             {
                 for (int part = 0; part < Count; part++)
                 {
-                    long step = (long)Math.Round(octave * Fraction(part), MidpointRounding.AwayFromZero);
+                    long step = Step(octave, part);
                     if (step > previous && step <= last)
                         yield return previous = step;
                 }
             }
         }
 
-        public override bool Contains(long step) => Steps(step).Last() == step;
+        /// <summary>Asked at every step of training, so without making a sequence.</summary>
+        public override bool Contains(long step)
+        {
+            if (step == 0)
+                return true;
+            // A part of the octave before may round up to the octave's own step, which is in the schedule anyway.
+            long octave = 1L << System.Numerics.BitOperations.Log2((ulong)step);
+            for (int part = 0; part < Count; part++)
+            {
+                if (Step(octave, part) == step)
+                    return true;
+            }
+            return false;
+        }
 
         public override long CountTo(long last) => Steps(last).LongCount();
+
+        private long Step(long octave, int part) => (long)Math.Round(octave * Fraction(part), MidpointRounding.AwayFromZero);
 
         private double Fraction(int part) => (part * (4 / Count)) switch
         {

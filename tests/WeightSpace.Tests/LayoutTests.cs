@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
-using WeightSpace.Tests.Zoos;
 
 namespace WeightSpace.Tests;
 

@@ -14,10 +14,17 @@ internal static class DebianPython
     /// </summary>
     /// <exception cref="InvalidOperationException">The script failed or ran too long; the message has the end of its standard
     /// error.</exception>
-    public static string Run(string script, params string[] arguments)
+    public static string Run(string script, params string[] arguments) =>
+        Run(script, [Path.Combine(AppContext.BaseDirectory, script), .. arguments], AppContext.BaseDirectory);
+
+    /// <summary>The same for a piece of code, run in a folder.</summary>
+    public static string RunCode(string code, string folder) => Run("the code", ["-c", code], folder);
+
+    private static string Run(string script, string[] arguments, string folder)
     {
-        var start = new ProcessStartInfo(Executable, [Path.Combine(AppContext.BaseDirectory, script), .. arguments])
+        var start = new ProcessStartInfo(Executable, arguments)
         {
+            WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,

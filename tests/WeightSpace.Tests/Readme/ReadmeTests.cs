@@ -6,7 +6,7 @@ namespace WeightSpace.Tests.Readme;
 /// <summary>What the README says is done as it stands there, from the project's root, and must succeed.</summary>
 public sealed partial class ReadmeTests
 {
-    private static readonly string s_root = FindRoot();
+    private static readonly string s_root = Repository.Root;
     private static readonly string s_readme = File.ReadAllText(Path.Combine(s_root, "README.md"));
 
     [Fact]
@@ -76,14 +76,6 @@ public sealed partial class ReadmeTests
         Assert.True(process.ExitCode == 0, $"{command} ended with {process.ExitCode}:\n{output.Result}\n{error.Result}");
         Assert.NotEmpty(output.Result);
         return output.Result;
-    }
-
-    private static string FindRoot()
-    {
-        string folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "WeightSpace.slnx")))
-            folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException($"no project root above {AppContext.BaseDirectory}");
-        return folder;
     }
 
     [GeneratedRegex("−?[0-9]+([.,][0-9]+)?")]

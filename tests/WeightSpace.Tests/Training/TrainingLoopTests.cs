@@ -42,6 +42,20 @@ public sealed class TrainingLoopTests
         }
     }
 
+    [Theory]
+    [InlineData("{every: 1000}")]
+    [InlineData("{per_doubling: 4}")]
+    [InlineData("{at: [0, 1000]}")]
+    public void AStepAllocatesNothing(string checkpoints)
+    {
+        using var trainer = new Trainer();
+        ITrainingRun run = trainer.Start(TestRecipes.One($"stop: {{steps: 1000}}, checkpoints: {checkpoints}, evaluation: {{sequences: 16}}", task: "{machine: ParityMachine, variant: modified, sequence: 12}"), null);
+        run.Advance(520); // past the first calls, and past log-spaced steps up to 609
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        run.Advance(80);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
     [Fact]
     public void ASnapshotOfTheZooIsEnoughToGoOn()
     {

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
+using WeightSpace.Tests.Conformance;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Formats;
 
@@ -87,9 +87,7 @@ public sealed class FormatsTests
             AtomicFile.Write(folder[$"{i}.npz"], stream => Npz.Write(stream, s_tensors, WriteData));
         Assert.Equal(File.ReadAllBytes(folder["0.npz"]), File.ReadAllBytes(folder["1.npz"]));
         const string script = "import numpy as np; z = np.load('0.npz'); print([(n, z[n].dtype.str, z[n].shape, z[n].tolist()) for n in z.files])";
-        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", ["-c", script]) { WorkingDirectory = folder.Folder, RedirectStandardOutput = true })!;
-        string output = python.StandardOutput.ReadToEnd();
-        python.WaitForExit();
+        string output = DebianPython.RunCode(script, folder.Folder);
         Assert.Equal("[('b.weight', '<f4', (2, 3), [[1.0, 2.0, 3.0], [4.0, 5.0, nan]]), ('a', '|u1', (3,), [97, 98, 99]), ('none', '<f4', (0, 5), []), "
             + "('scalar', '<f8', (), 3.141592653589793), ('steps', '<i8', (2,), [-1, 9223372036854775807])]\n", output);
     }

@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.RegularExpressions;
+using WeightSpace.Tests.Conformance;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
@@ -136,10 +136,7 @@ public sealed class ZooTests
         string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "formats.md"));
         Assert.Contains(snippet, docs, StringComparison.Ordinal);
 
-        using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", ["-c", snippet]) { WorkingDirectory = test.Folder, RedirectStandardOutput = true })!;
-        string output = python.StandardOutput.ReadToEnd();
-        python.WaitForExit();
-        Assert.Equal(0, python.ExitCode);
+        string output = DebianPython.RunCode(snippet, test.Folder);
         Assert.Equal("EightBitMachine 30 {'0.weight_ih_l0': (6, 9), '0.weight_hh_l0': (6, 2), '0.bias_ih_l0': (6,), '0.bias_hh_l0': (6,), '1.weight': (8, 2), '1.bias': (8,)}\n", output);
     }
 }
