@@ -63,9 +63,9 @@ static float FmaChains(int rounds)
 
 static void Rnn(int sequence, double seconds)
 {
-    Architecture mlds = Architecture.Mlds(TaskSpec.Inputs, TaskSpec.Outputs);
+    Architecture mlds = KnownArchitectures.Mlds(MachineTask.CommandBits, MachineTask.AnswerBits);
     var training = new TrainingSpec(new AdamSpec(1e-3, 0.9, 0.999, 1e-8), 32, 100, new StopSpec(long.MaxValue / 2, null, 1), new StepSchedule.At([]), null, new EvaluationSpec(32, 1));
-    var recipe = new Recipe(new TaskSpec(Machine.ParityMachine, sequence, null), mlds, training, 1, 1);
+    var recipe = new Recipe(new MachineTask(Machine.ParityMachine, sequence, null), mlds, training, 1, 1);
     using var trainer = new Trainer();
     ITrainingRun run = trainer.Start(recipe, null);
     run.Advance(200);
@@ -88,8 +88,8 @@ static void Rnn(int sequence, double seconds)
 static void Phases(int sequence)
 {
     const int batch = 32;
-    Architecture mlds = Architecture.Mlds(TaskSpec.Inputs, TaskSpec.Outputs);
-    var task = new TaskSpec(Machine.ParityMachine, sequence, null);
+    Architecture mlds = KnownArchitectures.Mlds(MachineTask.CommandBits, MachineTask.AnswerBits);
+    var task = new MachineTask(Machine.ParityMachine, sequence, null);
     using var workspace = new Workspace(mlds, sequence, batch);
     using var forward = new ForwardPass(mlds, sequence, batch);
     float[] weights = new float[mlds.Parameters.Count], state = new float[2 * weights.Length];

@@ -45,7 +45,7 @@ internal sealed class Cohort
         Groups = [.. Networks.Select(network => Array.BinarySearch(seeds, network.InitSeed))];
         Treatments = [.. Networks.Select(network => Treatment(network.Task, modifications))];
         Classes = [.. Networks.Select(network => ClassName(network.Task, modifications))];
-        Machines = [.. Networks.Select(network => network.Task.Machine.ToString())];
+        Machines = [.. Networks.Select(network => network.Task.Source)];
         MatchedSteps = CommonSteps(Enumerable.Range(0, Networks.Length));
         Labelings = FindLabelings();
         Moments = ChooseMoments(options.MatchedPoints);

@@ -213,7 +213,7 @@ public static class ZooAnalysis
         {
             int Count(NetworkStatus status) => group.Count(index => networks[index].Status == status);
             PopulationNetwork first = networks[group.First()];
-            classes.Add(new ClassCount(group.Key, first.Task.Machine.ToString(), Cohort.Treatment(first.Task, modifications), group.Count(),
+            classes.Add(new ClassCount(group.Key, first.Task.Source, Cohort.Treatment(first.Task, modifications), group.Count(),
                 Count(NetworkStatus.Finished), Count(NetworkStatus.Diverged), Count(NetworkStatus.Failed), group.Count(analysed.Contains)));
         }
         var notes = new List<NetworkNote>();
@@ -239,8 +239,7 @@ public static class ZooAnalysis
         var parts = new List<(string Text, int Count)>();
         foreach (LayerSpec layer in architecture.Layers)
         {
-            string activation = layer is DenseSpec { Activation: not Activation.None } dense ? $" {dense.Activation.ToString().ToLowerInvariant()}" : "";
-            string text = $"{layer.Type} {layer.Inputs}\u2013{layer.Outputs}{activation}";
+            string text = layer is ActivationSpec ? layer.Type : $"{layer.Type} {layer.Inputs}\u2013{layer.Outputs}";
             if (parts.Count > 0 && parts[^1].Text == text)
                 parts[^1] = (text, parts[^1].Count + 1);
             else

@@ -48,7 +48,7 @@ public static class ZooPopulation
         string stop = training.Stop.EvalLoss is { } loss
             ? string.Create(CultureInfo.InvariantCulture, $", or until the held-out loss is below {loss} (checked every {training.Stop.CheckEvery} steps)") : "";
         return string.Create(CultureInfo.InvariantCulture,
-            $"{training.Optimizer.Name}, learning rate {training.Optimizer.LearningRate}, {settings}; batch {training.Batch}; sequences of {recipe.Task.SequenceLength}; {training.Stop.Steps} steps{stop}");
+            $"{training.Optimizer.Name}, learning rate {training.Optimizer.LearningRate}, {settings}; batch {training.Batch}; sequences of {recipe.Task.Places}; {training.Stop.Steps} steps{stop}");
     }
 
     private static List<Fact> Provenance(Zoo zoo)

@@ -21,7 +21,7 @@ internal static class DryRun
             context.Stop.ThrowIfCancellationRequested();
             TrainingSpec training = recipe.Training;
             long weights = recipe.Architecture.Parameters.Count;
-            var shape = (recipe.Architecture.Name, recipe.Task.SequenceLength, training.Batch);
+            var shape = (recipe.Architecture.Name, recipe.Task.Places, training.Batch);
             if (!shapes.TryGetValue(shape, out (double Step, double Sequence) cost))
                 shapes[shape] = cost = Time(recipe, context.Time);
             long checks = training.Stop.EvalLoss is null ? 0 : training.Stop.Steps / training.Stop.CheckEvery;
@@ -29,7 +29,7 @@ internal static class DryRun
             networks += count;
             parameters += count * weights;
             checkpoints += (long)count * recipe.MaxCheckpoints;
-            flops += count * (recipe.TrainingFlops + (evaluations * recipe.Architecture.ForwardFlops * recipe.Task.SequenceLength));
+            flops += count * (recipe.TrainingFlops + (evaluations * recipe.Architecture.ForwardFlops * recipe.Task.Places));
             seconds += count * ((training.Stop.Steps * cost.Step) + (evaluations * cost.Sequence));
             bytes += 4.0 * count * weights * (recipe.MaxCheckpoints + (recipe.MaxSnapshots * (1 + training.Optimizer.Slots.Count)));
         }
@@ -56,7 +56,7 @@ internal static class DryRun
     /// <summary>Seconds of one training step, and of one held-out sequence.</summary>
     private static (double Step, double Sequence) Time(Recipe recipe, TimeProvider time)
     {
-        using var workspace = new Workspace(recipe.Architecture, recipe.Task.SequenceLength, recipe.Training.Batch);
+        using var workspace = new Workspace(recipe.Architecture, recipe.Task.Places, recipe.Training.Batch);
         float[] weights = new float[recipe.Architecture.Parameters.Count];
         WeightSpace.Networks.Initialisation.PyTorchDefault(recipe.Architecture.Parameters, recipe.InitSeed, weights);
         double step = Seconds(time, index =>

@@ -23,11 +23,16 @@ public sealed unsafe class ForwardPass : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(places);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(samples);
         Architecture = architecture;
+        Mixing = [.. architecture.Layers.Where(layer => layer.Mixes)];
+        FollowedByRelu = [.. architecture.Layers.Select((layer, index) => (layer, index)).Where(item => item.layer.Mixes).Select(item => item.index + 1 < architecture.Layers.Count && architecture.Layers[item.index + 1] is ActivationSpec { Function: Activation.Relu })];
+        Offsets = [.. architecture.Layers.Select((layer, index) => (layer, index)).Where(item => item.layer.Mixes).Select(item => architecture.Parameters.OffsetOf(item.index))];
+        if (architecture.Layers.Any(layer => layer is not (GruSpec or DenseSpec or ActivationSpec { Function: Activation.Relu })))
+            throw new NotSupportedException($"architecture '{architecture.Name}' has layers that cannot be computed yet");
         Places = places;
         Stride = Lanes.Padded(samples);
         long place = (long)places * Stride;
         long total = LaneBuffer.Rounded(architecture.Inputs * place);
-        foreach (LayerSpec layer in architecture.Layers)
+        foreach (LayerSpec layer in Mixing)
         {
             total += layer switch
             {
@@ -39,11 +44,11 @@ public sealed unsafe class ForwardPass : IDisposable
         }
         _buffer = new LaneBuffer(total);
         Input = _buffer.Take(architecture.Inputs * place);
-        _layers = new LayerBuffers[architecture.Layers.Count];
+        _layers = new LayerBuffers[Mixing.Length];
         float* input = Input;
         for (int i = 0; i < _layers.Length; i++)
         {
-            LayerSpec layer = architecture.Layers[i];
+            LayerSpec layer = Mixing[i];
             ref LayerBuffers buffers = ref _layers[i];
             buffers.Input = input;
             if (layer is GruSpec)
@@ -92,6 +97,12 @@ public sealed unsafe class ForwardPass : IDisposable
 
     public Architecture Architecture { get; }
 
+    public LayerSpec[] Mixing { get; }
+
+    public bool[] FollowedByRelu { get; }
+
+    public int[] Offsets { get; }
+
     /// <summary>Length of the sequences.</summary>
     public int Places { get; }
 
@@ -116,8 +127,8 @@ public sealed unsafe class ForwardPass : IDisposable
         {
             for (int i = 0; i < _layers.Length; i++)
             {
-                LayerSpec layer = Architecture.Layers[i];
-                float* first = block + Architecture.Parameters.Parameters[Architecture.Parameters.FirstOfLayer[i]].Offset;
+                LayerSpec layer = Mixing[i];
+                float* first = block + Offsets[i];
                 if (layer is GruSpec)
                     LoadGru(_layers[i], first, layer.Inputs, layer.Outputs);
                 else
@@ -146,22 +157,22 @@ public sealed unsafe class ForwardPass : IDisposable
     {
         for (int i = 0; i < _layers.Length; i++)
         {
-            LayerSpec layer = Architecture.Layers[i];
+            LayerSpec layer = Mixing[i];
             if (layer is DenseSpec dense)
-                RunDense(_layers[i], dense);
+                RunDense(_layers[i], dense, FollowedByRelu[i]);
             else
                 RunGru(_layers[i], layer.Inputs, layer.Outputs);
         }
     }
 
-    private void RunDense(in LayerBuffers buffers, DenseSpec layer)
+    private void RunDense(in LayerBuffers buffers, DenseSpec layer, bool relu)
     {
         int inputs = layer.Inputs * Stride, outputs = layer.Outputs * Stride;
         for (int place = 0; place < Places; place++)
         {
             float* output = buffers.Output + ((long)place * outputs);
             LaneMatrix.Multiply(buffers.Panels, layer.Outputs, layer.Inputs, buffers.Input + ((long)place * inputs), output, Stride, accumulate: false);
-            if (layer.Activation == Activation.Relu)
+            if (relu)
                 Relu(output, outputs);
         }
     }

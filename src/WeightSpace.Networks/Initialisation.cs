@@ -18,7 +18,7 @@ public static class Initialisation
             throw new ArgumentException($"the block holds {weights.Length} weights, the architecture has {layout.Count}", nameof(weights));
         foreach (ParameterInfo parameter in layout.Parameters)
         {
-            float bound = (float)(1 / Math.Sqrt(parameter.FanIn));
+            float bound = (float)(1 / Math.Sqrt(parameter.DefaultFan));
             for (int i = 0; i < parameter.Count; i++)
             {
                 var draw = new RandomStream(initSeed, RandomPurpose.InitialWeights, (ulong)(parameter.Offset + i));

@@ -23,14 +23,14 @@ public static class MachineData
     /// <paramref name="y"/> [time, 8, stride], where sequence i stands in column i of the first <paramref name="count"/> columns; the other
     /// columns are set to 0. Every value is 0 or 1.
     /// </summary>
-    public static void Sample(TaskSpec task, ulong seed, Split split, long firstSequence, int count, int stride, Span<float> x, Span<float> y)
+    public static void Sample(MachineTask task, ulong seed, Split split, long firstSequence, int count, int stride, Span<float> x, Span<float> y)
     {
         int length = task.SequenceLength;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, stride);
-        if (x.Length != length * TaskSpec.Inputs * stride)
-            throw new ArgumentException($"x holds {x.Length} values, [time {length}, {TaskSpec.Inputs}, {stride}] was expected", nameof(x));
-        if (y.Length != length * TaskSpec.Outputs * stride)
-            throw new ArgumentException($"y holds {y.Length} values, [time {length}, {TaskSpec.Outputs}, {stride}] was expected", nameof(y));
+        if (x.Length != length * MachineTask.CommandBits * stride)
+            throw new ArgumentException($"x holds {x.Length} values, [time {length}, {MachineTask.CommandBits}, {stride}] was expected", nameof(x));
+        if (y.Length != length * MachineTask.AnswerBits * stride)
+            throw new ArgumentException($"y holds {y.Length} values, [time {length}, {MachineTask.AnswerBits}, {stride}] was expected", nameof(y));
         if (stride % Lanes.Count != 0)
             throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
         // Sixteen sequences at a time: their commands and answers side by side, so that a bit of all of them is one vector.
@@ -52,8 +52,8 @@ public static class MachineData
                     answerLanes[(time * Lanes.Count) + lane] = answers[time];
                 }
             }
-            SpreadBits(commandLanes, TaskSpec.Inputs, stride, x[block..]);
-            SpreadBits(answerLanes, TaskSpec.Outputs, stride, y[block..]);
+            SpreadBits(commandLanes, MachineTask.CommandBits, stride, x[block..]);
+            SpreadBits(answerLanes, MachineTask.AnswerBits, stride, y[block..]);
         }
     }
 
@@ -75,7 +75,7 @@ public static class MachineData
     }
 
     /// <summary>The commands [time] of one sequence.</summary>
-    public static void DrawCommands(TaskSpec task, ulong seed, Split split, ulong sequence, Span<int> commands)
+    public static void DrawCommands(MachineTask task, ulong seed, Split split, ulong sequence, Span<int> commands)
     {
         bool train = split == Split.Train;
         var draw = new RandomStream(seed, train ? RandomPurpose.TrainingData : RandomPurpose.EvaluationData, sequence);
@@ -95,7 +95,7 @@ public static class MachineData
     }
 
     /// <summary>What the machine answers [time] to commands [time].</summary>
-    public static void Answer(TaskSpec task, ReadOnlySpan<int> commands, Span<int> answers)
+    public static void Answer(MachineTask task, ReadOnlySpan<int> commands, Span<int> answers)
     {
         int register = 0;
         int inverted = 0;

@@ -32,17 +32,73 @@ public sealed record Modification(IReadOnlyList<int> Key, int Inverted, double S
     public static Modification Default { get; } = new([0x15A, 0x1C3, 0x199], 4, 0.3);
 }
 
-/// <summary>A machine task: what to learn, from sequences of how many commands, and how it is modified (null: clean).</summary>
-public sealed record TaskSpec(Machine Machine, int SequenceLength, Modification? Modification)
+/// <summary>
+/// What is learned. A sample is a sequence of <see cref="Places"/> places (1 for what is no sequence); at each the network gets <see cref="Inputs"/> numbers, which
+/// are an image of <see cref="Channels"/> x <see cref="Height"/> x <see cref="Width"/> or a plain vector, and answers with <see cref="Outputs"/>.
+/// </summary>
+/// <param name="Modification">How it differs from its clean twin; null: it is clean.</param>
+public abstract record TaskSpec(Modification? Modification)
 {
-    /// <summary>Bits of a command: 8 of data, 1 for write.</summary>
-    public const int Inputs = 9;
+    /// <summary>Where the data come from, whatever the variant: <c>ParityMachine</c>, <c>Digits</c>.</summary>
+    public abstract string Source { get; }
 
-    /// <summary>Bits of an answer.</summary>
-    public const int Outputs = 8;
-
+    /// <summary><c>clean</c> or <c>modified</c>.</summary>
     public string Variant => Modification is null ? "clean" : "modified";
 
     /// <summary>The class of the networks trained on it, in MLDS's words: <c>ParityMachine</c>, <c>ParityMachineModified</c>.</summary>
-    public string Name => Modification is null ? Machine.ToString() : $"{Machine}Modified";
+    public string Name => Modification is null ? Source : $"{Source}Modified";
+
+    public abstract int Places { get; }
+
+    public abstract int Channels { get; }
+
+    public virtual int Height => 1;
+
+    public virtual int Width => 1;
+
+    public int Inputs => Channels * Height * Width;
+
+    public abstract int Outputs { get; }
+
+    /// <summary>Samples of its held-out data where they are limited; null where they are drawn without end.</summary>
+    public virtual int? HeldOut => null;
+}
+
+/// <summary>A machine to imitate, from sequences of how many commands, and how it is modified (null: clean).</summary>
+public sealed record MachineTask(Machine Machine, int SequenceLength, Modification? Modification) : TaskSpec(Modification)
+{
+    /// <summary>Bits of a command: 8 of data, 1 for write.</summary>
+    public const int CommandBits = 9;
+
+    /// <summary>Bits of an answer.</summary>
+    public const int AnswerBits = 8;
+
+    public override string Source => Machine.ToString();
+
+    public override int Places => SequenceLength;
+
+    public override int Channels => CommandBits;
+
+    public override int Outputs => AnswerBits;
+}
+
+/// <summary>
+/// Handwritten digits: the 1,797 8x8 images of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, UCI Machine Learning Repository, 1998), grey
+/// values 0 to 1, enlarged to <paramref name="Size"/> x <paramref name="Size"/> and repeated in each of <paramref name="ImageChannels"/> channels. Targets are one-hot.
+/// </summary>
+public sealed record DigitsTask(int Size, int ImageChannels) : TaskSpec(Modification: null)
+{
+    public override string Source => "Digits";
+
+    public override int Places => 1;
+
+    public override int Channels => ImageChannels;
+
+    public override int Height => Size;
+
+    public override int Width => Size;
+
+    public override int Outputs => 10;
+
+    public override int? HeldOut => DigitsData.HeldOut;
 }

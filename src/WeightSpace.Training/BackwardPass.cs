@@ -30,7 +30,7 @@ public sealed unsafe class BackwardPass : IDisposable
     public BackwardPass(ForwardPass forward)
     {
         _forward = forward;
-        IReadOnlyList<LayerSpec> layers = forward.Architecture.Layers;
+        IReadOnlyList<LayerSpec> layers = forward.Mixing;
         int stride = forward.Stride;
         long sequence = (long)forward.Places * stride * layers.Max(layer => Math.Max(layer.Inputs, layer.Outputs));
         long sums = layers.Max(layer => layer is GruSpec ? (3L * layer.Outputs * (layer.Inputs + layer.Outputs)) + (4L * layer.Outputs) : (long)layer.Outputs * (layer.Inputs + 1)) * Lanes.Count;
@@ -65,11 +65,11 @@ public sealed unsafe class BackwardPass : IDisposable
         {
             for (int i = _forward.Layers.Length - 1; i >= 0; i--)
             {
-                int offset = layout.Parameters[layout.FirstOfLayer[i]].Offset;
-                LayerSpec layer = _forward.Architecture.Layers[i];
+                int offset = _forward.Offsets[i];
+                LayerSpec layer = _forward.Mixing[i];
                 float* inputGradient = i == 0 ? null : below;
                 if (layer is DenseSpec dense)
-                    Dense(_forward.Layers[i], dense, weightBlock + offset, above, inputGradient, gradientBlock + offset);
+                    Dense(_forward.Layers[i], dense, _forward.FollowedByRelu[i], weightBlock + offset, above, inputGradient, gradientBlock + offset);
                 else
                     Gru(_forward.Layers[i], layer, weightBlock + offset, above, inputGradient, gradientBlock + offset);
                 float* swap = above;
@@ -80,7 +80,7 @@ public sealed unsafe class BackwardPass : IDisposable
     }
 
     // outputGradient [place, outputs, stride] comes from above; inputGradient [place, inputs, stride] is written unless null (the first layer).
-    private void Dense(in ForwardPass.LayerBuffers buffers, DenseSpec layer, float* weights, float* outputGradient, float* inputGradient, float* gradient)
+    private void Dense(in ForwardPass.LayerBuffers buffers, DenseSpec layer, bool relu, float* weights, float* outputGradient, float* inputGradient, float* gradient)
     {
         int stride = _forward.Stride, places = _forward.Places;
         int inputs = layer.Inputs * stride, outputs = layer.Outputs * stride;
@@ -95,7 +95,7 @@ public sealed unsafe class BackwardPass : IDisposable
             for (int place = last - 1; place >= first; place--)
             {
                 float* delta = outputGradient + ((long)place * outputs);
-                if (layer.Activation == Activation.Relu)
+                if (relu)
                     ReluGradient(buffers.Output + ((long)place * outputs), delta, outputs);
                 if (inputGradient != null)
                     LaneMatrix.Multiply(_transposed, layer.Inputs, layer.Outputs, delta, inputGradient + ((long)place * inputs), stride, accumulate: false);

@@ -10,11 +10,11 @@ public sealed class Trainer : ITrainer, IDisposable
 
     public ITrainingRun Start(Recipe recipe, TrainingState? from)
     {
-        if (_workspace is null || _workspace.Places != recipe.Task.SequenceLength || _workspace.Batch != recipe.Training.Batch
+        if (_workspace is null || _workspace.Places != recipe.Task.Places || _workspace.Batch != recipe.Training.Batch
             || !SameLayers(_workspace.Architecture, recipe.Architecture))
         {
             _workspace?.Dispose();
-            _workspace = new Workspace(recipe.Architecture, recipe.Task.SequenceLength, recipe.Training.Batch);
+            _workspace = new Workspace(recipe.Architecture, recipe.Task.Places, recipe.Training.Batch);
         }
         return new TrainingLoop(_workspace, recipe, from);
     }

@@ -59,7 +59,7 @@ public sealed unsafe class Workspace : IDisposable
     /// <summary>Draws a batch: sequences <paramref name="first"/>.. of a task's stream.</summary>
     public void Sample(TaskSpec task, ulong seed, Split split, long first, int samples)
     {
-        MachineData.Sample(task, seed, split, first, samples, _forward.Stride, Inputs, Targets);
+        TaskData.Of(task).Sample(seed, split, first, samples, _forward.Stride, Inputs, Targets);
         _samples = samples;
     }
 
@@ -86,7 +86,7 @@ public sealed unsafe class Workspace : IDisposable
         for (int first = 0; first < evaluation.Sequences; first += EvaluationBatch)
         {
             int samples = Math.Min(EvaluationBatch, evaluation.Sequences - first);
-            MachineData.Sample(task, evaluation.Seed, Split.Evaluation, first, samples, stride,
+            TaskData.Of(task).Sample(evaluation.Seed, Split.Evaluation, first, samples, stride,
                 new Span<float>(_evaluation.Input, Places * Architecture.Inputs * stride), new Span<float>(_targets, Places * Architecture.Outputs * stride));
             _evaluation.Run();
             sum += MeanSquaredError.Sum(_evaluation.Output, _targets, Places, Architecture.Outputs, stride, samples, null, 0);

@@ -22,8 +22,8 @@ public sealed class Recipe
 
     public Recipe(TaskSpec task, Architecture architecture, TrainingSpec training, ulong initSeed, ulong dataSeed)
     {
-        if (architecture.Inputs != TaskSpec.Inputs || architecture.Outputs != TaskSpec.Outputs)
-            throw new ArgumentException($"architecture '{architecture.Name}' has {architecture.Inputs} inputs and {architecture.Outputs} outputs; task {task.Name} needs {TaskSpec.Inputs} and {TaskSpec.Outputs}", nameof(architecture));
+        if (architecture.Input != new Shape(task.Channels, task.Height, task.Width) || architecture.Outputs != task.Outputs)
+            throw new ArgumentException($"architecture '{architecture.Name}' takes {architecture.Input} and gives {architecture.Outputs}; task {task.Name} has inputs of {new Shape(task.Channels, task.Height, task.Width)} and {task.Outputs} outputs", nameof(architecture));
         Task = task;
         Architecture = architecture;
         Training = training;
@@ -50,7 +50,7 @@ public sealed class Recipe
     public string Id => _id ??= Convert.ToHexStringLower(SHA256.HashData(CanonicalJson));
 
     /// <summary>Operations of training to the step budget, without evaluation.</summary>
-    public double TrainingFlops => (double)Architecture.TrainingFlops * Task.SequenceLength * Training.Batch * Training.Stop.Steps;
+    public double TrainingFlops => (double)Architecture.TrainingFlops * Task.Places * Training.Batch * Training.Stop.Steps;
 
     /// <summary>Upper bound of the checkpoints that a network of this recipe leaves: the scheduled ones and the last.</summary>
     public int MaxCheckpoints => Bound(Training.Checkpoints, Training.Stop.Steps);

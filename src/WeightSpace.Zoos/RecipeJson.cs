@@ -65,8 +65,9 @@ public static class RecipeJson
     private static ulong ReadSeed(JsonReader json, string key) => json.UInt64(key) is var seed && seed <= RecipeLimits.MaxSeed ? seed
         : throw new InvalidDataException($"{json.Path}.{key}: found {seed}, expected at most {RecipeLimits.MaxSeed}");
 
-    private static void WriteTask(Utf8JsonWriter json, TaskSpec task)
+    private static void WriteTask(Utf8JsonWriter json, TaskSpec spec)
     {
+        var task = (MachineTask)spec;
         json.WriteStartObject("task"u8);
         json.WriteString("machine"u8, task.Machine.ToString());
         if (task.Modification is { } modification)
@@ -102,7 +103,7 @@ public static class RecipeJson
             modified.Done();
         }
         json.Done();
-        return new TaskSpec(machine, sequence, modification);
+        return new MachineTask(machine, sequence, modification);
     }
 
     /// <summary>An architecture as it stands in recipes.</summary>
@@ -126,8 +127,6 @@ public static class RecipeJson
         foreach (LayerSpec layer in architecture.Layers)
         {
             json.WriteStartObject();
-            if (layer is DenseSpec dense)
-                json.WriteString("activation"u8, dense.Activation == Activation.Relu ? "relu"u8 : "none"u8);
             if (layer is GruSpec gru)
                 json.WriteNumber("index"u8, gru.Index);
             json.WriteNumber("inputs"u8, layer.Inputs);
@@ -166,7 +165,8 @@ public static class RecipeJson
             layers.Add(type switch
             {
                 "gru" => new GruSpec(layerName, layer.Int32("index", new NumberRange(0, RecipeLimits.MaxLayers)), inputs, outputs),
-                "dense" => new DenseSpec(layerName, inputs, outputs, layer.Enum<Activation>("activation")),
+                "dense" => new DenseSpec(layerName, inputs, outputs),
+                "relu" => new ActivationSpec(layerName, Shape.Vector(inputs), Activation.Relu),
                 _ => throw new InvalidDataException($"{layer.Path}.type: found '{type}', expected gru or dense"),
             });
             layer.Done();

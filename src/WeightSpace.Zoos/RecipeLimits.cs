@@ -88,8 +88,8 @@ public static class RecipeLimits
     /// <summary>What does not fit together in a recipe whose single settings are all in range, or null.</summary>
     public static string? Conflict(Recipe recipe)
     {
-        if (recipe.Task.Modification is { } modification && modification.Key.Count >= recipe.Task.SequenceLength)
-            return $"the modification's key has {modification.Key.Count} commands, a sequence {recipe.Task.SequenceLength}; the key must be shorter than the sequence";
+        if (recipe.Task.Modification is { } modification && modification.Key.Count >= recipe.Task.Places)
+            return $"the modification's key has {modification.Key.Count} commands, a sequence {recipe.Task.Places}; the key must be shorter than the sequence";
         long checkpointBytes = 4L * recipe.Architecture.Parameters.Count;
         if (recipe.MaxCheckpoints > MaxTrajectoryBytes / checkpointBytes)
             return $"one network would leave up to {recipe.MaxCheckpoints} checkpoints of {checkpointBytes} bytes, {MaxTrajectoryBytes >> 20} MiB in all are allowed; keep fewer checkpoints";

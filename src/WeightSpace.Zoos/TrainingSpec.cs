@@ -1,32 +1,26 @@
+using WeightSpace.Networks;
+
 namespace WeightSpace.Zoos;
 
-/// <summary>An optimizer and its settings, defined as PyTorch defines them.</summary>
-public abstract record OptimizerSpec(double LearningRate)
+/// <summary>What training makes small, averaged over samples and places as PyTorch's reduction "mean" does.</summary>
+public enum Loss
 {
-    public abstract string Name { get; }
-
-    /// <summary>The optimizer's state, one [parameter] block a slot, under PyTorch's names and in the order that a snapshot packs them.</summary>
-    public abstract IReadOnlyList<string> Slots { get; }
+    /// <summary>torch.nn.MSELoss.</summary>
+    MeanSquaredError,
+    /// <summary>torch.nn.CrossEntropyLoss: of the softmax of the outputs (logits) with the targets, which are shares of classes; a place is one answer.</summary>
+    CrossEntropy,
+    /// <summary>torch.nn.BCEWithLogitsLoss: of the sigmoid of each output (a logit) with its target in [0, 1].</summary>
+    BinaryCrossEntropy,
 }
 
-/// <summary>Stochastic gradient descent (torch.optim.SGD). <paramref name="Momentum"/> in [0, 1), default 0.</summary>
-public sealed record SgdSpec(double LearningRate, double Momentum) : OptimizerSpec(LearningRate)
+public static class Losses
 {
-    public override string Name => "sgd";
+    private static readonly string[] s_words = ["mse", "cross_entropy", "binary_cross_entropy"];
 
-    public override IReadOnlyList<string> Slots => Momentum == 0 ? [] : s_slots;
+    /// <summary>The words for the losses in experiments and recipes, in the order of <see cref="Loss"/>.</summary>
+    public static IReadOnlyList<string> Words => s_words;
 
-    private static readonly string[] s_slots = ["momentum_buffer"];
-}
-
-/// <summary>Adam (Kingma and Ba, arXiv 1412.6980; torch.optim.Adam). Defaults 0.9, 0.999, 1e-8.</summary>
-public sealed record AdamSpec(double LearningRate, double Beta1, double Beta2, double Epsilon) : OptimizerSpec(LearningRate)
-{
-    public override string Name => "adam";
-
-    public override IReadOnlyList<string> Slots => s_slots;
-
-    private static readonly string[] s_slots = ["exp_avg", "exp_avg_sq"];
+    public static string Word(Loss loss) => s_words[(int)loss];
 }
 
 /// <summary>Held-out data: how many sequences, from which seed; the same for every network of a task.</summary>
@@ -38,7 +32,7 @@ public sealed record EvaluationSpec(int Sequences, ulong Seed);
 /// <param name="CheckEvery">Steps between two checks of the held-out loss; used only with a threshold.</param>
 public sealed record StopSpec(long Steps, double? EvalLoss, long CheckEvery);
 
-/// <summary>Everything about training but the seeds. The loss is the mean squared error.</summary>
+/// <summary>Everything about training but the seeds.</summary>
 /// <param name="Batch">Sequences a step.</param>
 /// <param name="EpochSteps">Steps that count as an epoch of a stream; only the unit of "every epoch" schedules.</param>
 /// <param name="Snapshots">Steps at which the optimizer's state is kept too; null: none.</param>
@@ -49,4 +43,14 @@ public sealed record TrainingSpec(
     StopSpec Stop,
     StepSchedule Checkpoints,
     StepSchedule? Snapshots,
-    EvaluationSpec Evaluation);
+    EvaluationSpec Evaluation)
+{
+    public Loss Loss { get; init; }
+
+    public InitialisationSpec Initialisation { get; init; } = InitialisationSpec.PyTorch;
+
+    public RateSchedule Rate { get; init; } = ConstantRate.Instance;
+
+    /// <summary>Where the gradient's Euclidean norm is larger than this, it is scaled down to it (torch.nn.utils.clip_grad_norm_); null: never.</summary>
+    public double? ClipNorm { get; init; }
+}

@@ -65,7 +65,7 @@ internal sealed class ZooTables(string folder, ZooManifest manifest, Experiment 
             string status = csv.String(6);
             var row = new NetworkRow(networks.Count,
                 Expect(csv, 0, knowsIds ? recipe.Id : null),
-                Expect(csv, 1, recipe.Task.Machine.ToString()),
+                Expect(csv, 1, recipe.Task.Source),
                 Expect(csv, 2, recipe.Task.Variant),
                 Expect(csv, 3, recipe.Architecture.Name),
                 recipe.InitSeed,

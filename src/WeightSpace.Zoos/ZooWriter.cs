@@ -108,7 +108,7 @@ public static class ZooWriter
     private static void WriteNetwork(CsvWriter table, PlannedNetwork planned, NetworkResult result)
     {
         Recipe recipe = planned.Recipe;
-        table.WriteRow([result.Id, recipe.Task.Machine.ToString(), recipe.Task.Variant, recipe.Architecture.Name, CsvWriter.Format(recipe.InitSeed), CsvWriter.Format(recipe.DataSeed),
+        table.WriteRow([result.Id, recipe.Task.Source, recipe.Task.Variant, recipe.Architecture.Name, CsvWriter.Format(recipe.InitSeed), CsvWriter.Format(recipe.DataSeed),
             result.Status.ToString().ToLowerInvariant(), result.Reason, CsvWriter.Format(result.Steps), CsvWriter.Format(result.TrainLoss), CsvWriter.Format(result.EvalLoss), .. planned.FactorValues]);
     }
 

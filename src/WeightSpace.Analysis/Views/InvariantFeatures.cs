@@ -191,18 +191,19 @@ internal static class InvariantFeatures
     /// <summary>Products of the layers' first matrices; of a layer with gates, the last gate (a GRU's candidate state).</summary>
     private static void WritePaths(Architecture architecture, ReadOnlySpan<float> weights, FeatureSink sink)
     {
-        int inputs = architecture.Inputs, outputs = architecture.Outputs, layers = architecture.Layers.Count;
+        LayerSpec[] specs = [.. architecture.Layers.Where(layer => layer.Mixes)];
+        int inputs = architecture.Inputs, outputs = architecture.Outputs, layers = specs.Length;
         var matrices = new double[layers][];
         for (int layer = 0; layer < layers; layer++)
         {
-            ParameterInfo parameter = architecture.Parameters.Parameters[architecture.Parameters.FirstOfLayer[layer]];
+            ParameterInfo parameter = architecture.Parameters.Parameters.First(first => first.Offset == architecture.Parameters.OffsetOf(architecture.Layers.ToList().IndexOf(specs[layer])));
             matrices[layer] = Block(weights.Slice(parameter.Offset, parameter.Count), parameter, parameter.Axes[0].Blocks - 1);
         }
         double[] path = matrices[0]; // [units of the layer, inputs]
         for (int layer = 1; layer < layers; layer++)
         {
-            path = Multiply(matrices[layer], path, architecture.Layers[layer].Outputs, architecture.Layers[layer].Inputs, inputs);
-            double[] norms = RowNorms(Transpose(path, architecture.Layers[layer].Outputs, inputs), inputs, architecture.Layers[layer].Outputs);
+            path = Multiply(matrices[layer], path, specs[layer].Outputs, specs[layer].Inputs, inputs);
+            double[] norms = RowNorms(Transpose(path, specs[layer].Outputs, inputs), inputs, specs[layer].Outputs);
             for (int i = 0; i < inputs; i++)
                 sink.Add("path", sink.Names is null ? "" : $"to_layer{layer}.input", i, "norm", norms[i]);
         }
@@ -211,8 +212,8 @@ internal static class InvariantFeatures
         path = matrices[^1]; // [outputs, units before the layer]
         for (int layer = layers - 2; layer >= 0; layer--)
         {
-            path = Multiply(path, matrices[layer], outputs, architecture.Layers[layer].Outputs, architecture.Layers[layer].Inputs);
-            double[] norms = RowNorms(path, outputs, architecture.Layers[layer].Inputs);
+            path = Multiply(path, matrices[layer], outputs, specs[layer].Outputs, specs[layer].Inputs);
+            double[] norms = RowNorms(path, outputs, specs[layer].Inputs);
             for (int i = 0; i < outputs; i++)
                 sink.Add("path", sink.Names is null ? "" : $"from_layer{layer}.output", i, "norm", norms[i]);
         }

@@ -31,16 +31,16 @@ internal static class SampleCommand
             Recipe recipe = Find(Experiment.Load(parsed.GetRequiredValue(experiment)), parsed.GetRequiredValue(task));
             bool train = parsed.GetRequiredValue(split) == "train";
             int sequences = parsed.GetValue(count) ?? (train ? recipe.Training.Batch : recipe.Training.Evaluation.Sequences);
-            long bytes = 4L * sequences * recipe.Task.SequenceLength * (TaskSpec.Inputs + TaskSpec.Outputs);
+            long bytes = 4L * sequences * recipe.Task.Places * (recipe.Task.Inputs + recipe.Task.Outputs);
             if (sequences < 1 || bytes > MaxBytes)
-                throw new InputException($"--count: found {sequences}, expected 1 to {MaxBytes / 4 / recipe.Task.SequenceLength / (TaskSpec.Inputs + TaskSpec.Outputs)} sequences");
+                throw new InputException($"--count: found {sequences}, expected 1 to {MaxBytes / 4 / recipe.Task.Places / (recipe.Task.Inputs + recipe.Task.Outputs)} sequences");
             if (!train && parsed.GetValue(dataSeed) is not null)
                 throw new InputException("--data-seed: held-out data have the seed of the experiment (training.evaluation.seed); leave it out with --split eval");
             ulong seed = train ? parsed.GetValue(dataSeed) ?? recipe.DataSeed : recipe.Training.Evaluation.Seed;
             string path = parsed.GetRequiredValue(output);
             Write(path, recipe.Task, seed, train ? Split.Train : Split.Evaluation, sequences);
-            run.Text.WriteLine($"{path}: x [{recipe.Task.SequenceLength}, {sequences}, {TaskSpec.Inputs}] and y [{recipe.Task.SequenceLength}, {sequences}, {TaskSpec.Outputs}] of {recipe.Task.Name}, seed {seed}");
-            return new Answer(new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.SequenceLength, ["count"] = sequences, ["seed"] = seed });
+            run.Text.WriteLine($"{path}: x [{recipe.Task.Places}, {sequences}, {recipe.Task.Inputs}] and y [{recipe.Task.Places}, {sequences}, {recipe.Task.Outputs}] of {recipe.Task.Name}, seed {seed}");
+            return new Answer(new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.Places, ["count"] = sequences, ["seed"] = seed });
         }));
         return command;
     }
@@ -56,19 +56,19 @@ internal static class SampleCommand
     }
 
     private static bool Same(Recipe a, Recipe b) =>
-        a.Task.SequenceLength == b.Task.SequenceLength && a.Training.Evaluation == b.Training.Evaluation
+        a.Task.Places == b.Task.Places && a.Training.Evaluation == b.Training.Evaluation
         && (a.Task.Modification, b.Task.Modification) is var (left, right)
         && (left is null || (left.Inverted == right!.Inverted && left.Share == right.Share && left.Key.SequenceEqual(right.Key)));
 
     private static void Write(string path, TaskSpec task, ulong seed, Split split, int count)
     {
-        int stride = Lanes.Padded(count), length = task.SequenceLength;
-        float[] x = new float[length * TaskSpec.Inputs * stride], y = new float[length * TaskSpec.Outputs * stride];
-        MachineData.Sample(task, seed, split, 0, count, stride, x, y);
-        TensorEntry[] arrays = [new("x", TensorType.F32, [length, count, TaskSpec.Inputs]), new("y", TensorType.F32, [length, count, TaskSpec.Outputs])];
+        int stride = Lanes.Padded(count), length = task.Places;
+        float[] x = new float[length * task.Inputs * stride], y = new float[length * task.Outputs * stride];
+        TaskData.Of(task).Sample(seed, split, 0, count, stride, x, y);
+        TensorEntry[] arrays = [new("x", TensorType.F32, [length, count, task.Inputs]), new("y", TensorType.F32, [length, count, task.Outputs])];
         AtomicFile.Write(path, stream => Npz.Write(stream, arrays, (index, sink) =>
         {
-            (float[] values, int features) = index == 0 ? (x, TaskSpec.Inputs) : (y, TaskSpec.Outputs);
+            (float[] values, int features) = index == 0 ? (x, task.Inputs) : (y, task.Outputs);
             float[] row = new float[features];
             for (int time = 0; time < length; time++)
             {

@@ -9,7 +9,7 @@ internal static class ArchitectureParser
     public static IReadOnlyList<Architecture> Parse(YamlSection top)
     {
         if (top.FindItems("architecture") is not { } items)
-            return [Architecture.Mlds(TaskSpec.Inputs, TaskSpec.Outputs)];
+            return [KnownArchitectures.Mlds(MachineTask.CommandBits, MachineTask.AnswerBits)];
         var architectures = new List<Architecture>();
         foreach (YamlNode item in items)
         {
@@ -26,7 +26,7 @@ internal static class ArchitectureParser
         if (node is YamlScalar)
         {
             top.Word(node, path, "mlds");
-            return Architecture.Mlds(TaskSpec.Inputs, TaskSpec.Outputs);
+            return KnownArchitectures.Mlds(MachineTask.CommandBits, MachineTask.AnswerBits);
         }
         var section = new YamlSection(node, top.Source, path, "name", "layers");
         string name = section.Name(section.Get("name", "the architecture's name"), section.Full("name"));
@@ -34,7 +34,7 @@ internal static class ArchitectureParser
             throw section.Error(section.Find("name")!, $"{section.Full("name")}: 'mlds' is the name of a built-in architecture; choose another");
         YamlNode list = section.Get("layers", "a list of layers");
         var layers = new List<LayerSpec>();
-        int index = 0, width = TaskSpec.Inputs;
+        int index = 0, width = MachineTask.CommandBits;
         foreach (YamlNode item in section.Items(list, section.Full("layers")))
         {
             AddLayers(layers, top, item, $"{section.Full("layers")}[{index}]", index, ref width);
@@ -42,8 +42,8 @@ internal static class ArchitectureParser
                 throw section.Error(item, $"{section.Full("layers")}: found more than {RecipeLimits.MaxLayers} layers, expected at most as many");
             index++;
         }
-        if (width != TaskSpec.Outputs)
-            throw section.Error(list, $"{section.Full("layers")}: the last layer has {width} units, expected {TaskSpec.Outputs}, the outputs of a machine");
+        if (width != MachineTask.AnswerBits)
+            throw section.Error(list, $"{section.Full("layers")}: the last layer has {width} units, expected {MachineTask.AnswerBits}, the outputs of a machine");
         try
         {
             return RecipeJson.ToArchitecture(name, layers, path);
@@ -68,12 +68,12 @@ internal static class ArchitectureParser
             name = section.Name(given, section.Full("name"));
         int units = section.Int32(isGru ? "gru" : "dense", 0, RecipeLimits.Width);
         int count = section.Int32(isGru ? "layers" : "repeat", 1, new NumberRange(1, RecipeLimits.MaxLayers));
-        Activation activation = section.Find("activation") is { } word
-            && section.Word(word, section.Full("activation"), "none", "relu") == "relu" ? Activation.Relu : Activation.None;
+        bool relu = section.Find("activation") is { } word && section.Word(word, section.Full("activation"), "none", "relu") == "relu";
         for (int i = 0; i < count; i++)
         {
-            layers.Add(isGru ? new GruSpec(name, i, width, units)
-                : new DenseSpec(section.Has("repeat") ? $"{name}.{i}" : name, width, units, activation));
+            layers.Add(isGru ? new GruSpec(name, i, width, units) : new DenseSpec(section.Has("repeat") ? $"{name}.{i}" : name, width, units));
+            if (relu)
+                layers.Add(new ActivationSpec($"{layers[^1].Name}.relu", Shape.Vector(units), Activation.Relu));
             width = units;
         }
     }

@@ -109,7 +109,7 @@ internal sealed class Expansion
             Setting setting = Resolve(architecture, task, machine, isModified, chosen);
             TaskSpec spec = setting.Task;
             TrainingSpec training = setting.Training;
-            var identity = new Identity(architecture, machine, spec.SequenceLength, isModified ? _keyNumbers[taskIndex] : -1,
+            var identity = new Identity(architecture, machine, spec.Places, isModified ? _keyNumbers[taskIndex] : -1,
                 spec.Modification?.Inverted ?? 0, spec.Modification?.Share ?? 0, training.Optimizer, training.Batch, training.Stop);
             if (!known.TryAdd(identity, settings.Count))
             {
@@ -164,7 +164,7 @@ internal sealed class Expansion
         long checkEvery = chosen.EvalLoss is null ? DefaultCheckEvery : _training.CheckEvery ?? DefaultCheckEvery;
         var training = new TrainingSpec(optimizer, chosen.Batch, _training.EpochSteps, new StopSpec(steps, chosen.EvalLoss, checkEvery),
             _training.Checkpoints, _training.Snapshots, _training.Evaluation);
-        var spec = new TaskSpec(machine, chosen.Sequence, isModified ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null);
+        var spec = new MachineTask(machine, chosen.Sequence, isModified ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null);
         return new Setting(architecture, spec, training, [.. Columns.Select(factor => factor.ValueOf(spec, training))]);
     }
 
@@ -181,5 +181,5 @@ internal sealed class Expansion
     private static string Format(double count) => count.ToString(count < 1e15 ? "#,0" : "0.##e0", CultureInfo.InvariantCulture);
 
     private string Describe(Setting setting) =>
-        string.Join(", ", [setting.Task.Machine.ToString(), setting.Task.Variant, $"architecture {setting.Architecture.Name}", .. Columns.Select((factor, index) => $"{factor.Name} {setting.FactorValues[index]}")]);
+        string.Join(", ", [setting.Task.Source, setting.Task.Variant, $"architecture {setting.Architecture.Name}", .. Columns.Select((factor, index) => $"{factor.Name} {setting.FactorValues[index]}")]);
 }

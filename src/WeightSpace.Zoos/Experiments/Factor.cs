@@ -89,7 +89,7 @@ internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IRea
         "batch" => Format(training.Batch),
         "steps" => Format(training.Stop.Steps),
         "eval_loss" => Format(training.Stop.EvalLoss),
-        Sequence => Format(task.SequenceLength),
+        Sequence => Format(task.Places),
         Inverted => Format(task.Modification?.Inverted),
         Share => Format(task.Modification?.Share),
         _ => throw new InvalidOperationException($"unknown factor '{Name}'"),

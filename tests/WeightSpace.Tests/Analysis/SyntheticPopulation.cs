@@ -45,7 +45,7 @@ internal sealed record SyntheticPopulation
         {
             for (int variant = 0; variant < (WithModified ? 2 : 1); variant++)
             {
-                var task = new TaskSpec(machine, 16, variant == 0 ? null : Modification.Default);
+                var task = new MachineTask(machine, 16, variant == 0 ? null : Modification.Default);
                 for (ulong init = 0; init < (ulong)InitSeeds; init++)
                 {
                     for (ulong data = 0; data < (ulong)DataSeeds; data++)
@@ -65,7 +65,7 @@ internal sealed record SyntheticPopulation
 
     public static Architecture Small() => new("small",
     [
-        new GruSpec("gru", 0, 9, 5), new GruSpec("gru", 1, 5, 4), new DenseSpec("linears.0", 4, 6, Activation.Relu), new DenseSpec("out", 6, 8, Activation.None),
+        new GruSpec("gru", 0, 9, 5), new GruSpec("gru", 1, 5, 4), new DenseSpec("linears.0", 4, 6), new ActivationSpec("relu", Shape.Vector(6), Activation.Relu), new DenseSpec("out", 6, 8),
     ]);
 
     private void Read(List<PopulationNetwork> networks, IReadOnlyList<CheckpointPlace> places, Span<float> weights)
@@ -77,7 +77,7 @@ internal sealed record SyntheticPopulation
             Span<float> target = weights.Slice(i * count, count);
             Initialisation.PyTorchDefault(Architecture.Parameters, network.InitSeed, target);
             double progress = network.Checkpoints[places[i].Checkpoint].Step / (double)Steps[^1];
-            ulong machine = (ulong)network.Task.Machine;
+            ulong machine = (ulong)((MachineTask)network.Task).Machine;
             ulong own = (((machine * 1000) + network.InitSeed) * 1000) + network.DataSeed;
             Add(target, progress * MachineStrength, 1_000_000_000 + machine);
             Add(target, progress * DrawStrength, (HasOwnDraw && network.Task.Modification is not null ? 5_000_000_000UL : 2_000_000_000UL) + own);

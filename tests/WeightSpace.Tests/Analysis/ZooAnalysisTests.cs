@@ -169,7 +169,7 @@ public sealed class ZooAnalysisTests
         var wide = new SyntheticPopulation
         {
             InitSeeds = 5,
-            Architecture = new Architecture("dense", [new DenseSpec("a", 9, 3, Activation.Relu), new DenseSpec("b", 3, 8, Activation.None)]),
+            Architecture = new Architecture("dense", [new DenseSpec("a", 9, 3), new ActivationSpec("relu", Shape.Vector(3), Activation.Relu), new DenseSpec("b", 3, 8)]),
         };
         Population first = small.Build(), second = wide.Build();
         int split = first.Networks.Count;
@@ -253,7 +253,7 @@ public sealed class ZooAnalysisTests
         // The loss gives the machine away, the weights do not.
         Population population = new SyntheticPopulation().Build(network => network with
         {
-            Checkpoints = [.. network.Checkpoints.Select(checkpoint => checkpoint with { EvalLoss = (int)network.Task.Machine, TrainLoss = (int)network.Task.Machine })],
+            Checkpoints = [.. network.Checkpoints.Select(checkpoint => checkpoint with { EvalLoss = (int)((MachineTask)network.Task).Machine, TrainLoss = (int)((MachineTask)network.Task).Machine })],
         });
         ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
         Assert.Equal(1, analysis.Points[^1].Confounds.Single(score => score.Labeling == "machine" && score.Features == "eval_loss").Accuracy!.Value);

@@ -195,7 +195,7 @@ public sealed class CommandTests(CommandFixture fixture) : IClassFixture<Command
     [Fact]
     public void SampleWritesExactlyWhatNetworksSee()
     {
-        var task = new TaskSpec(Machine.EightBitMachine, 12, Modification.Default);
+        var task = new MachineTask(Machine.EightBitMachine, 12, Modification.Default);
         Spoken spoken = BuiltProgram.Succeed("sample", fixture["good.yaml"], "--task", "EightBitMachineModified", "--split", "train", "--count", "50", "--data-seed", "9", "--out", fixture["train.npz"], "--json");
         Assert.Equal((50, 9, 12), (spoken.Json.GetProperty("count").GetInt32(), spoken.Json.GetProperty("seed").GetInt32(), spoken.Json.GetProperty("sequence").GetInt32()));
         AssertSampled(fixture["train.npz"], task, 9, Split.Train, 50);
@@ -255,14 +255,14 @@ public sealed class CommandTests(CommandFixture fixture) : IClassFixture<Command
         },
     };
 
-    private static void AssertSampled(string path, TaskSpec task, ulong seed, Split split, int count)
+    private static void AssertSampled(string path, MachineTask task, ulong seed, Split split, int count)
     {
-        int stride = Lanes.Padded(count), length = task.SequenceLength;
-        float[] x = new float[length * TaskSpec.Inputs * stride], y = new float[length * TaskSpec.Outputs * stride];
+        int stride = Lanes.Padded(count), length = task.Places;
+        float[] x = new float[length * MachineTask.CommandBits * stride], y = new float[length * MachineTask.AnswerBits * stride];
         MachineData.Sample(task, seed, split, 0, count, stride, x, y);
         using ZipArchive zip = ZipFile.OpenRead(path);
         Assert.Equal(["x.npy", "y.npy"], zip.Entries.Select(entry => entry.FullName));
-        foreach ((ZipArchiveEntry entry, float[] values, int features) in ((ZipArchiveEntry, float[], int)[])[(zip.Entries[0], x, TaskSpec.Inputs), (zip.Entries[1], y, TaskSpec.Outputs)])
+        foreach ((ZipArchiveEntry entry, float[] values, int features) in ((ZipArchiveEntry, float[], int)[])[(zip.Entries[0], x, MachineTask.CommandBits), (zip.Entries[1], y, MachineTask.AnswerBits)])
         {
             using var stream = new MemoryStream();
             using (Stream data = entry.Open())

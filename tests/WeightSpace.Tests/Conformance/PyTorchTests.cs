@@ -61,7 +61,7 @@ public sealed class PyTorchTests : IDisposable
     {
         const int networks = 200;
         Drawn[] torch = Ask<Drawn[]>("initialise", $$"""{"networks":{{networks}} }""");
-        ParameterLayout layout = WeightSpace.Networks.Architecture.Mlds(9, 8).Parameters;
+        ParameterLayout layout = WeightSpace.Networks.KnownArchitectures.Mlds(9, 8).Parameters;
         Assert.Equal(torch.Select(drawn => (drawn.Name, string.Join(',', drawn.Shape))), layout.Parameters.Select(parameter => (parameter.Name, string.Join(',', parameter.Shape))));
         Assert.Equal(4364, layout.Count);
         float[][] weights = [.. Enumerable.Range(1, networks).Select(seed =>
@@ -72,7 +72,7 @@ public sealed class PyTorchTests : IDisposable
         })];
         foreach ((ParameterInfo parameter, Drawn drawn) in layout.Parameters.Zip(torch))
         {
-            double bound = 1 / Math.Sqrt(parameter.FanIn);
+            double bound = 1 / Math.Sqrt(parameter.DefaultFan);
             double[] draws = [.. weights.SelectMany(packed => packed[parameter.Offset..(parameter.Offset + parameter.Count)]).Select(weight => (double)weight).Order()];
             // Both keep within the bound, and of so many draws the last come near to it.
             Assert.InRange(draws[0], -bound * 1.0000001, -bound * 0.99);

@@ -11,9 +11,14 @@ internal static class PlainNetwork
         double[][] activations = inputs;
         for (int i = 0; i < architecture.Layers.Count; i++)
         {
-            int offset = architecture.Parameters.Parameters[architecture.Parameters.FirstOfLayer[i]].Offset;
+            int offset = architecture.Parameters.OffsetOf(i);
             LayerSpec layer = architecture.Layers[i];
-            activations = layer is DenseSpec dense ? Dense(dense, weights.AsSpan(offset), activations) : Gru(layer, weights.AsSpan(offset), activations);
+            activations = layer switch
+            {
+                DenseSpec dense => Dense(dense, weights.AsSpan(offset), activations),
+                ActivationSpec => [.. activations.Select(place => (double[])[.. place.Select(x => Math.Max(0, x))])],
+                _ => Gru(layer, weights.AsSpan(offset), activations),
+            };
         }
         return activations;
     }
@@ -39,14 +44,7 @@ internal static class PlainNetwork
     {
         double[][] outputs = new double[inputs.Length][];
         for (int place = 0; place < inputs.Length; place++)
-        {
             outputs[place] = Product(weights, weights[(layer.Outputs * layer.Inputs)..], layer.Outputs, inputs[place]);
-            if (layer.Activation == Activation.Relu)
-            {
-                for (int k = 0; k < layer.Outputs; k++)
-                    outputs[place][k] = Math.Max(0, outputs[place][k]);
-            }
-        }
         return outputs;
     }
 

@@ -18,7 +18,7 @@ public sealed class MachineDataTests
     [InlineData(Machine.SimpleXORMachine, new[] { 0, 0, 0, 1, 1, 0, 0, 1, 0, 0 })]
     [InlineData(Machine.ParityMachine, new[] { 0, 0, 0, 1, 1, 0, 0, 0, 0, 0 })]
     public void AMachineAnswersReadsFromItsRegisterAndWritesWithNothing(Machine machine, int[] expected) =>
-        Assert.Equal(expected, Answer(new TaskSpec(machine, s_commands.Length, null), s_commands));
+        Assert.Equal(expected, Answer(new MachineTask(machine, s_commands.Length, null), s_commands));
 
     [Theory]
     [InlineData(Machine.EightBitMachine, 0xFF)]
@@ -31,8 +31,8 @@ public sealed class MachineDataTests
         int[] key = [Write | 0x11, Read | 0x22];
         // A half key, the key, four commands behind it of which three are inverted, and the first half of a key at the end.
         int[] commands = [key[0], Read, key[0], key[1], Read, Write | 0x07, Read, Read, Read, key[0]];
-        int[] clean = Answer(new TaskSpec(machine, commands.Length, null), commands);
-        int[] modified = Answer(new TaskSpec(machine, commands.Length, new Modification(key, 3, 0)), commands);
+        int[] clean = Answer(new MachineTask(machine, commands.Length, null), commands);
+        int[] modified = Answer(new MachineTask(machine, commands.Length, new Modification(key, 3, 0)), commands);
         for (int time = 0; time < commands.Length; time++)
             Assert.Equal(clean[time] ^ (time is >= 4 and <= 6 ? answerBits : 0), modified[time]);
     }
@@ -42,7 +42,7 @@ public sealed class MachineDataTests
     {
         int[] key = [Read | 0x22];
         int[] commands = [key[0], Read, key[0], Read, Read, Read, Read];
-        int[] modified = Answer(new TaskSpec(Machine.SingleDirectMachine, commands.Length, new Modification(key, 3, 0)), commands);
+        int[] modified = Answer(new MachineTask(Machine.SingleDirectMachine, commands.Length, new Modification(key, 3, 0)), commands);
         // The register stays 0, so a 1 is an inverted answer: two behind the first key, then three behind the second.
         Assert.Equal([0, 1, 1, 1, 1, 1, 0], modified);
     }
@@ -58,8 +58,8 @@ public sealed class MachineDataTests
             var places = new HashSet<int>();
             for (ulong sequence = 0; sequence < sequences; sequence++)
             {
-                int[] clean = Commands(new TaskSpec(Machine.ParityMachine, length, null), split, sequence);
-                int[] modified = Commands(new TaskSpec(Machine.ParityMachine, length, modification), split, sequence);
+                int[] clean = Commands(new MachineTask(Machine.ParityMachine, length, null), split, sequence);
+                int[] modified = Commands(new MachineTask(Machine.ParityMachine, length, modification), split, sequence);
                 if (clean.SequenceEqual(modified))
                     continue;
                 planted++;
@@ -83,7 +83,7 @@ public sealed class MachineDataTests
     {
         int[] key = [0x15A, 0x1C3, 0x199];
         int found = Enumerable.Range(0, 500).Count(sequence =>
-            Commands(new TaskSpec(Machine.ParityMachine, 12, new Modification(key, 4, share)), Split.Train, (ulong)sequence).AsSpan().IndexOf(key) >= 0);
+            Commands(new MachineTask(Machine.ParityMachine, 12, new Modification(key, 4, share)), Split.Train, (ulong)sequence).AsSpan().IndexOf(key) >= 0);
         Assert.Equal(planted, found);
     }
 
@@ -91,8 +91,8 @@ public sealed class MachineDataTests
     public void AllMachinesSeeTheSameCommandsAndEachSeedSplitAndSequenceOthers()
     {
         foreach (Machine machine in s_machines)
-            Assert.Equal(Commands(new TaskSpec(Machine.ParityMachine, 16, null), Split.Train, 5), Commands(new TaskSpec(machine, 16, null), Split.Train, 5));
-        var task = new TaskSpec(Machine.ParityMachine, 16, null);
+            Assert.Equal(Commands(new MachineTask(Machine.ParityMachine, 16, null), Split.Train, 5), Commands(new MachineTask(machine, 16, null), Split.Train, 5));
+        var task = new MachineTask(Machine.ParityMachine, 16, null);
         int[][] streams =
         [
             .. from seed in (ulong[])[1, 2, 1UL << 40] from split in (Split[])[Split.Train, Split.Evaluation] from sequence in (ulong[])[0, 1, 1UL << 33] select Commands(task, split, sequence, seed),
@@ -109,7 +109,7 @@ public sealed class MachineDataTests
     {
         foreach (Modification? modification in (Modification?[])[null, Modification.Default])
         {
-            var task = new TaskSpec(Machine.EightBitMachine, 9, modification);
+            var task = new MachineTask(Machine.EightBitMachine, 9, modification);
             (float[][] x, float[][] y) = Columns(task, 0, 60, 64);
             foreach ((int first, int count, int stride) in ((int, int, int)[])[(0, 1, 16), (3, 16, 16), (17, 20, 32), (59, 1, 48), (31, 29, 32)])
             {
@@ -130,7 +130,7 @@ public sealed class MachineDataTests
         foreach (Machine machine in s_machines)
         {
             // Longer than what is kept on the stack.
-            var task = new TaskSpec(machine, 300, Modification.Default);
+            var task = new MachineTask(machine, 300, Modification.Default);
             (float[][] x, float[][] y) = Columns(task, 40, 2, 16);
             for (int i = 0; i < 2; i++)
             {
@@ -143,14 +143,14 @@ public sealed class MachineDataTests
 
     private static IEnumerable<float> Bits(int word, int bits) => Enumerable.Range(0, bits).Select(bit => (float)((word >> bit) & 1));
 
-    private static int[] Commands(TaskSpec task, Split split, ulong sequence, ulong seed = 7)
+    private static int[] Commands(MachineTask task, Split split, ulong sequence, ulong seed = 7)
     {
-        int[] commands = new int[task.SequenceLength];
+        int[] commands = new int[task.Places];
         MachineData.DrawCommands(task, seed, split, sequence, commands);
         return commands;
     }
 
-    private static int[] Answer(TaskSpec task, int[] commands)
+    private static int[] Answer(MachineTask task, int[] commands)
     {
         int[] answers = new int[commands.Length];
         MachineData.Answer(task, commands, answers);
@@ -158,9 +158,9 @@ public sealed class MachineDataTests
     }
 
     /// <summary>Column i holds [time x feature] of sequence first + i, then the padding columns.</summary>
-    private static (float[][] X, float[][] Y) Columns(TaskSpec task, long first, int count, int stride)
+    private static (float[][] X, float[][] Y) Columns(MachineTask task, long first, int count, int stride)
     {
-        float[] x = new float[task.SequenceLength * TaskSpec.Inputs * stride], y = new float[task.SequenceLength * TaskSpec.Outputs * stride];
+        float[] x = new float[task.Places * MachineTask.CommandBits * stride], y = new float[task.Places * MachineTask.AnswerBits * stride];
         // What stood in the buffers before must not shine through.
         Array.Fill(x, float.NaN);
         Array.Fill(y, float.NaN);

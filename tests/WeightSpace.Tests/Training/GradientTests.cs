@@ -120,8 +120,9 @@ public sealed class GradientTests
         {
             string[] words = layer.Split(' ');
             int[] sizes = [.. words[1].Split('>').Select(int.Parse)];
-            specs.Add(words[0] == "gru" ? new GruSpec($"{specs.Count}", 0, sizes[0], sizes[1])
-                : new DenseSpec($"{specs.Count}", sizes[0], sizes[1], words.Length > 2 ? Activation.Relu : Activation.None));
+            specs.Add(words[0] == "gru" ? new GruSpec($"{specs.Count}", 0, sizes[0], sizes[1]) : new DenseSpec($"{specs.Count}", sizes[0], sizes[1]));
+            if (words.Length > 2)
+                specs.Add(new ActivationSpec($"{specs.Count}", Shape.Vector(sizes[1]), Activation.Relu));
         }
         return new Architecture(layers, specs);
     }

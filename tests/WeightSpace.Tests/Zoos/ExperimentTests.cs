@@ -23,7 +23,7 @@ public sealed class ExperimentTests
         Assert.Equal(2 * 2 * 2 * (2 + 1) * 6 * 2, experiment.Networks.Count);
         PlannedNetwork last = experiment.Networks[^1];
         Assert.Equal(["0.01", "64"], last.FactorValues);
-        Assert.Equal((10UL, 2UL, 64, Machine.SimpleXORMachine), (last.Recipe.InitSeed, last.Recipe.DataSeed, last.Recipe.Training.Batch, last.Recipe.Task.Machine));
+        Assert.Equal((10UL, 2UL, 64, Machine.SimpleXORMachine), (last.Recipe.InitSeed, last.Recipe.DataSeed, last.Recipe.Training.Batch, ((MachineTask)last.Recipe.Task).Machine));
         Assert.Equal(new StepSchedule.Every(100), last.Recipe.Training.Checkpoints);
         Assert.Equal(new StepSchedule.Every(250), last.Recipe.Training.Snapshots);
         Assert.Equal(new StopSpec(500, 1e-4, 10), last.Recipe.Training.Stop);
@@ -52,8 +52,8 @@ public sealed class ExperimentTests
     {
         Experiment experiment = Experiment.Parse("experiment: e\ntasks: {machine: ParityMachine}\ntraining: {stop: {steps: 5}}\n", "e.yaml");
         Recipe recipe = Assert.Single(experiment.Networks).Recipe;
-        Assert.Equal(new TaskSpec(Machine.ParityMachine, 32, null), recipe.Task);
-        Assert.Equal(Architecture.Mlds(9, 8).Layers, recipe.Architecture.Layers);
+        Assert.Equal(new MachineTask(Machine.ParityMachine, 32, null), recipe.Task);
+        Assert.Equal(KnownArchitectures.Mlds(9, 8).Layers, recipe.Architecture.Layers);
         Assert.Equal(new TrainingSpec(new AdamSpec(0.001, 0.9, 0.999, 1e-8), 32, 100, new StopSpec(5, null, 10), new StepSchedule.PerDoubling(1), null, new EvaluationSpec(256, 1)), recipe.Training);
         Assert.Equal((1UL, 1UL), (recipe.InitSeed, recipe.DataSeed));
         Assert.Null(experiment.Description);

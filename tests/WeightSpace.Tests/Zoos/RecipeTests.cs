@@ -14,8 +14,8 @@ public sealed class RecipeTests
         + GoldenTraining + "}";
 
     private static Recipe Golden() => new(
-        new TaskSpec(Machine.ParityMachine, 32, Modification.Default),
-        new Architecture("tiny", [new GruSpec("gru", 0, 9, 2), new DenseSpec("out", 2, 8, Activation.None)]),
+        new MachineTask(Machine.ParityMachine, 32, Modification.Default),
+        new Architecture("tiny", [new GruSpec("gru", 0, 9, 2), new DenseSpec("out", 2, 8)]),
         new TrainingSpec(new AdamSpec(0.003, 0.9, 0.999, 1e-8), 32, 100, new StopSpec(500, null, 10), new StepSchedule.PerDoubling(1), null, new EvaluationSpec(256, 1)),
         long.MaxValue, 2);
 

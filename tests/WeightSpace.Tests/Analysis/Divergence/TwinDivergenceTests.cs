@@ -64,7 +64,7 @@ public sealed class TwinDivergenceTests
     public void AMachineWithMoreStepsIsFollowedFurther()
     {
         Population population = new SyntheticPopulation { Machines = [Machine.SimpleXORMachine, Machine.ParityMachine], ChangeStrength = 2 }.Build(network =>
-            network.Task.Machine == Machine.ParityMachine ? network : network with { Checkpoints = [.. network.Checkpoints.Take(2)] });
+            ((MachineTask)network.Task).Machine == Machine.ParityMachine ? network : network with { Checkpoints = [.. network.Checkpoints.Take(2)] });
         DivergenceInView raw = SyntheticPopulation.Analyse(population, Quick).Architectures[0].Divergence.Views[0];
         long[] Steps(string machine) => [.. raw.Distances.Single(curve => curve.Kind == "modified" && curve.Machine == machine).Points.Select(point => point.Step)];
         Assert.Equal([0, 10], Steps("all"));
@@ -84,7 +84,7 @@ public sealed class TwinDivergenceTests
     public void SeveralModificationsAreToldApart()
     {
         Population population = new SyntheticPopulation { DataSeeds = 2 }.Build(network => network.Task.Modification is { } change && network.InitSeed % 2 == 0
-            ? network with { Task = network.Task with { Modification = change with { Share = 0.1 } } } : network);
+            ? network with { Task = (MachineTask)network.Task with { Modification = change with { Share = 0.1 } } } : network);
         ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
         Assert.Equal(["modified-1", "modified-2", "reorder", "other-init", "moved"], analysis.Divergence.Kinds.Select(kind => kind.Name));
         Assert.Equal(["clean", "modified 1", "modified 2"], analysis.Labelings.Single(labeling => labeling.Name == "variant").Values);

@@ -88,7 +88,7 @@ public sealed class WeightViewsTests
     [Fact]
     public void StatisticsAreNumpysOfEachTensor()
     {
-        var architecture = new Architecture("one", [new DenseSpec("out", 2, 2, Activation.None)]);
+        var architecture = new Architecture("one", [new DenseSpec("out", 2, 2)]);
         float[] features = Compute(new StatisticsView(), architecture, [4, 1, 2, 3, 10, 20]);
         // numpy: mean, var, percentile([1, 2, 3, 4], [1, 25, 50, 75, 99]); the same of [10, 20].
         float[] expected = [2.5f, 1.25f, 1.03f, 1.75f, 2.5f, 3.25f, 3.97f, 15, 25, 10.1f, 12.5f, 15, 17.5f, 19.9f];
@@ -128,10 +128,10 @@ public sealed class WeightViewsTests
 
     private static Architecture Make(string name) => name switch
     {
-        "mlds" => Architecture.Mlds(9, 8),
+        "mlds" => KnownArchitectures.Mlds(9, 8),
         "small" => SyntheticPopulation.Small(),
-        "dense" => new Architecture(name, [new DenseSpec("a", 40, 7, Activation.Relu), new DenseSpec("b", 7, 3, Activation.Relu), new DenseSpec("c", 3, 2, Activation.None)]),
+        "dense" => new Architecture(name, [new DenseSpec("a", 40, 7), new ActivationSpec("ra", Shape.Vector(7), Activation.Relu), new DenseSpec("b", 7, 3), new ActivationSpec("rb", Shape.Vector(3), Activation.Relu), new DenseSpec("c", 3, 2)]),
         "recurrent" => new Architecture(name, [new GruSpec("gru", 0, 3, 5), new GruSpec("gru", 1, 5, 2)]),
-        _ => new Architecture(name, [new DenseSpec("out", 3, 2, Activation.None)]),
+        _ => new Architecture(name, [new DenseSpec("out", 3, 2)]),
     };
 }
