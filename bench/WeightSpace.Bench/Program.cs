@@ -91,37 +91,18 @@ static void Phases(int sequence)
     Architecture mlds = KnownArchitectures.Mlds(MachineTask.CommandBits, MachineTask.AnswerBits);
     var task = new MachineTask(Machine.ParityMachine, sequence, null);
     using var workspace = new Workspace(mlds, sequence, batch);
-    using var forward = new ForwardPass(mlds, sequence, batch);
+    using var forward = new NetworkPass(mlds, sequence, batch);
+    TaskData data = TaskData.Of(task);
     float[] weights = new float[mlds.Parameters.Count], state = new float[2 * weights.Length];
     Initialisation.PyTorchDefault(mlds.Parameters, 1, weights);
     var adam = new AdamSpec(1e-3, 0.9, 0.999, 1e-8);
     long step = 0;
-    Kernels();
-    Time("sample", () => workspace.Sample(task, 1, Split.Train, 0, batch));
+    float[] x = new float[sequence * 9 * 32], y = new float[sequence * 8 * 32];
+    Time("sample", () => data.Sample(1, Split.Train, 0, batch, 32, x, y));
     Time("pack", () => forward.Load(weights));
-    Time("forward", forward.Run);
-    Time("loss and gradient", () => workspace.LossAndGradient(weights));
+    Time("forward", () => forward.Forward(new WeightSpace.Networks.Passes.Chunk(0, 0, batch, true, 1)));
+    Time("loss and gradient", () => workspace.LossAndGradient(data, Loss.MeanSquaredError, 1, 0, weights));
     Time("adam", () => Optimizers.Step(adam, ++step, weights, workspace.Gradient, state));
-
-    static unsafe void Kernels()
-    {
-        using var buffer = new LaneBuffer(1 << 20);
-        float* panels = buffer.Take(36 * 13 * 2), input = buffer.Take(36 * 32 * 8), output = buffer.Take(48 * 32 * 8), sums = buffer.Take(36 * 12 * 16);
-        Time("multiply 36x12 (27.6 kFLOP)", () => LaneMatrix.Multiply(panels, 36, 12, input, output, 32, false));
-        Time("multiply 12x36 (27.6 kFLOP)", () => LaneMatrix.Multiply(panels, 12, 36, input, output, 32, false));
-        Time("outer 36x12x8 (221 kFLOP)", () => LaneMatrix.AccumulateOuter(output, 36, 48 * 32, input, 12, 12 * 32, 8, 32, sums));
-        Time("reduce 432", () => LaneMatrix.ReduceLanes(sums, 432, panels));
-        Time("sigmoid 12 vectors", () =>
-        {
-            for (int i = 0; i < 12; i++)
-                LaneMath.Sigmoid(Vector512.Load(input + (16 * i))).Store(output + (16 * i));
-        });
-        Time("tanh 12 vectors", () =>
-        {
-            for (int i = 0; i < 12; i++)
-                LaneMath.Tanh(Vector512.Load(input + (16 * i))).Store(output + (16 * i));
-        });
-    }
 
     static void Time(string name, Action phase)
     {
