@@ -127,32 +127,40 @@ internal sealed unsafe class ConvPass : LayerPass
     private void InputGradient(float* gradient, float* below)
     {
         int kernel = _spec.Kernel, border = kernel - 1 - _spec.Padding;
+        // Where the padding is as wide as the kernel, the outermost windows see nothing but zeros: their gradients go nowhere.
+        (int firstRow, int endRow) = WithinSpread(border, _out.Height, _spreadHeight);
+        (int firstColumn, int endColumn) = WithinSpread(border, _out.Width, _spreadWidth);
         for (int channel = 0; channel < _out.Channels; channel++)
         {
-            for (int y = 0; y < _out.Height; y++)
+            for (int y = firstRow; y < endRow; y++)
             {
-                float* target = _spread + ((((nint)channel * _spreadHeight) + border + (y * _spec.Stride)) * _spreadWidth + border) * Stride;
+                float* source = gradient + ((((nint)channel * _out.Height) + y) * _out.Width + firstColumn) * Stride;
+                float* target = _spread + ((((nint)channel * _spreadHeight) + border + (y * _spec.Stride)) * _spreadWidth + border + (firstColumn * _spec.Stride)) * Stride;
                 if (_spec.Stride == 1)
                 {
-                    new ReadOnlySpan<float>(gradient, _out.Width * Stride).CopyTo(new Span<float>(target, _out.Width * Stride));
-                    gradient += _out.Width * Stride;
+                    int row = (endColumn - firstColumn) * Stride;
+                    new ReadOnlySpan<float>(source, row).CopyTo(new Span<float>(target, row));
                     continue;
                 }
-                for (int x = 0; x < _out.Width; x++, gradient += Stride, target += _spec.Stride * Stride)
-                    new ReadOnlySpan<float>(gradient, Stride).CopyTo(new Span<float>(target, Stride));
+                for (int x = firstColumn; x < endColumn; x++, source += Stride, target += _spec.Stride * Stride)
+                    new ReadOnlySpan<float>(source, Stride).CopyTo(new Span<float>(target, Stride));
             }
         }
         int taps = _out.Channels * kernel * kernel;
-        nint row = (nint)_in.Width * Stride, spreadRow = (nint)_spreadWidth * Stride;
+        nint inputRow = (nint)_in.Width * Stride, spreadRow = (nint)_spreadWidth * Stride;
         if (Shape.Blocks == 1)
         {
-            var walk = new Walk { Outer = _in.Height, Inner = _in.Width, LeftInner = Stride, LeftJump = spreadRow - row, RightInner = Stride };
+            var walk = new Walk { Outer = _in.Height, Inner = _in.Width, LeftInner = Stride, LeftJump = spreadRow - inputRow, RightInner = Stride };
             Multiply(_mirrored, _in.Channels, null, Start.Zero, _in.Channels, taps, _gradientTaps, _spread, below, _in.Pixels * Stride, walk);
             return;
         }
         for (int y = 0; y < _in.Height; y++)
-            Multiply(_mirrored, _in.Channels, null, Start.Zero, _in.Channels, taps, _gradientTaps, _spread + (y * spreadRow), below + (y * row), _in.Pixels * Stride, Walk.Blocks(_in.Width, Shape.Blocks, Stride, Stride));
+            Multiply(_mirrored, _in.Channels, null, Start.Zero, _in.Channels, taps, _gradientTaps, _spread + (y * spreadRow), below + (y * inputRow), _in.Pixels * Stride, Walk.Blocks(_in.Width, Shape.Blocks, Stride, Stride));
     }
+
+    /// <summary>The outputs along an axis, first and behind the last, whose place border + i x stride lies within the spread gradient.</summary>
+    private (int First, int End) WithinSpread(int border, int outputs, int size) =>
+        (border < 0 ? (-border + _spec.Stride - 1) / _spec.Stride : 0, Math.Min(outputs, ((size - 1 - border) / _spec.Stride) + 1));
 
     public override void EndGradient(float* parameters) => ReduceLanes(_sums, _out.Channels * (_taps + 1), parameters);
 }
