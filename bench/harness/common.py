@@ -144,12 +144,12 @@ def machine():
             f".NET SDK {sdk}; PyTorch {version} with OpenBLAS {openblas or 'of unknown version'}.")
 
 
-def options(description, parts):
+def options(description, parts, seconds=4):
     """The command line: how much to measure, which parts, and where the tables go."""
     parser = argparse.ArgumentParser(prog=os.environ.get("BENCH_NAME"), description=description)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(parts)}; default: all")
     parser.add_argument("--rounds", type=int, default=LEAST_ROUNDS, help="times that every contender runs, default %(default)s")
-    parser.add_argument("--seconds", type=float, default=4, help="how long each run takes, default %(default)s")
+    parser.add_argument("--seconds", type=float, default=seconds, help="how long each run takes, default %(default)s")
     parser.add_argument("--out", type=pathlib.Path, help="folder of the tables, default bench/results/<cpu>")
     chosen = parser.parse_args()
     unknown = [part for part in chosen.parts if part not in parts]
