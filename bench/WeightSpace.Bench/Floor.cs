@@ -43,9 +43,9 @@ internal static class Floor
         int samples = workload.Batch, lanes = Lanes.Padded(samples), places = workload.Task.Places;
         double vectors = (double)lanes / Lanes.Count * places;
         Line($"## {workload.Name}, batch {samples}{(places > 1 ? $", sequence {places}" : "")}");
-        Line($"");
-        Line($"| layer | gives | parameters | forward kFLOP | backward kFLOP | products, cycles | functions, vectors | functions, cycles | other, cycles | kept, KiB |");
-        Line($"|---|---|---|---|---|---|---|---|---|---|");
+        Line("");
+        Row("layer", "gives", "parameters", "forward kFLOP", "backward kFLOP", "products, cycles", "functions, vectors", "functions, cycles", "other, cycles", "kept, KiB");
+        Line("|---|---|---|---|---|---|---|---|---|---|");
         double products = 0, functions = 0, other = 0, kept = 0;
         int first = Enumerable.Range(0, architecture.Layers.Count).First(index => architecture.Layers[index].Mixes);
         for (int i = 0; i < architecture.Layers.Count; i++)
@@ -55,7 +55,8 @@ internal static class Floor
             double layerProducts = (forward + backward) * lanes * places / FlopsPerCycle;
             (double evaluations, double elementCycles, double keptFloats) = Elements(layer);
             double layerKept = keptFloats * lanes * places * sizeof(float) / 1024;
-            Line($"| {layer.Name} ({layer.Type}) | {layer.Output} | {Parameters(layer)} | {forward * samples * places / 1e3:F0} | {backward * samples * places / 1e3:F0} | {layerProducts:F0} | {evaluations * vectors:F0} | {evaluations * vectors * FunctionCycles:F0} | {elementCycles * vectors:F0} | {layerKept:F0} |");
+            Row($"{layer.Name} ({layer.Type})", layer.Output, Parameters(layer), forward * samples * places / 1e3, backward * samples * places / 1e3,
+                layerProducts, evaluations * vectors, evaluations * vectors * FunctionCycles, elementCycles * vectors, layerKept);
             products += layerProducts;
             functions += evaluations * vectors;
             other += elementCycles * vectors;
@@ -63,25 +64,34 @@ internal static class Floor
         }
         if (workload.Loss == Loss.CrossEntropy)
         {
-            Line($"| loss (softmax) | | | | | | {architecture.Outputs * vectors:F0} | {architecture.Outputs * vectors * FunctionCycles:F0} | | |");
-            functions += architecture.Outputs * vectors;
+            double exponentials = architecture.Outputs * vectors;
+            Row("loss (softmax)", null, null, null, null, null, exponentials, exponentials * FunctionCycles, null, null);
+            functions += exponentials;
         }
-        double blocks = Math.Ceiling(architecture.Parameters.Count / (double)Lanes.Count);
-        Line($"| lane sums of the gradient | | {architecture.Parameters.Count} | | | | | | {blocks * LaneSumCycles:F0} | |");
-        Line($"| Adam | | {architecture.Parameters.Count} | | | | | | {blocks * AdamCycles:F0} | |");
+        int parameters = architecture.Parameters.Count;
+        double blocks = Math.Ceiling(parameters / (double)Lanes.Count);
+        Row("lane sums of the gradient", null, parameters, null, null, null, null, null, blocks * LaneSumCycles, null);
+        Row("Adam", null, parameters, null, null, null, null, null, blocks * AdamCycles, null);
         other += blocks * (LaneSumCycles + AdamCycles);
         double useful = workload.FlopsPerStep / FlopsPerCycle, functionCycles = functions * FunctionCycles;
-        Line($"| **all** | | {architecture.Parameters.Count} | {architecture.ForwardFlops * (double)samples * places / 1e3:F0} | {(architecture.TrainingFlops - architecture.ForwardFlops) * (double)samples * places / 1e3:F0} | {products:F0} | {functions:F0} | {functionCycles:F0} | {other:F0} | {kept:F0} |");
-        Line($"");
-        double inputs = (double)architecture.Inputs * lanes * places * sizeof(float) / 1024, weights = architecture.Parameters.Count * sizeof(float) / 1024.0;
+        double forwardFlops = (double)architecture.ForwardFlops * samples * places;
+        Row("**all**", null, parameters, forwardFlops / 1e3, (workload.FlopsPerStep - forwardFlops) / 1e3, products, functions, functionCycles, other, kept);
+        Line("");
+        double inputs = (double)architecture.Inputs * lanes * places * sizeof(float) / 1024, weights = parameters * sizeof(float) / 1024.0;
         // Kept numbers: written and read forward, read backward, and their gradients written and read. Inputs: written by the task, read by the
         // first product and by its gradient. Weights: read by two passes; gradient written and read; weights and Adam's two slots read and written.
-        Line($"Bytes touched: {(5 * kept) + (3 * inputs) + (10 * weights):F0} KiB (kept numbers {kept:F0} KiB x 5, inputs {inputs:F0} KiB x 3, parameters {weights:F1} KiB x 10).");
-        Line($"The most of the FMA peak that can be had: {useful / products:P0} if only products took time; {useful / (products + functionCycles):P0} with the functions; {useful / (products + functionCycles + other):P0} with the rest ({products + functionCycles + other:F0} cycles).");
-        Line($"");
+        double withFunctions = products + functionCycles, all = withFunctions + other;
+        Line($"Bytes touched: {(5 * kept) + (3 * inputs) + (10 * weights):F0} KiB "
+            + $"(kept numbers {kept:F0} KiB x 5, inputs {inputs:F0} KiB x 3, parameters {weights:F1} KiB x 10).");
+        Line($"The most of the FMA peak that can be had: {useful / products:P0} if only products took time; "
+            + $"{useful / withFunctions:P0} with the functions; {useful / all:P0} with the rest ({all:F0} cycles).");
+        Line("");
     }
 
-    /// <summary>For one sample at one place: evaluations of exp, tanh or sigmoid; cycles a vector of what else is done element by element; numbers kept for the way back.</summary>
+    /// <summary>
+    /// For one sample at one place: evaluations of exp, tanh or sigmoid; cycles a vector of what else is done element by element; numbers
+    /// kept for the way back.
+    /// </summary>
     private static (double Evaluations, double ElementCycles, double Kept) Elements(LayerSpec layer) => layer switch
     {
         // Kept: r, z, n, the hidden part of n, and the state.
@@ -104,5 +114,8 @@ internal static class Floor
         _ => 0,
     };
 
-    private static void Line(FormattableString text) => Console.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+    private static void Row(params object?[] cells) => Console.WriteLine("| " + string.Join(" | ",
+        cells.Select(cell => cell is double number ? number.ToString("F0", CultureInfo.InvariantCulture) : cell?.ToString())) + " |");
+
+    private static void Line(string text) => Console.WriteLine(text);
 }

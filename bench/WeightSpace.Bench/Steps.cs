@@ -5,7 +5,7 @@ using WeightSpace.Zoos;
 
 namespace WeightSpace.Bench;
 
-/// <summary>The time of a training step, through the same <see cref="Trainer"/> that the program trains with; drawing the data is part of it.</summary>
+/// <summary>The time of a training step, drawing its data included, through the same <see cref="Trainer"/> that the program uses.</summary>
 internal static class Steps
 {
     // .NET compiles what runs often a second time, in the background and some 100 ms after its start.
@@ -40,10 +40,13 @@ internal static class Steps
         while (times.Count < 3 || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
         // A network that has ended makes no more steps, and its time would be that of nothing.
         if (run.Result is { } result)
-            throw new InvalidOperationException($"the network ended at step {result.Steps} ({result.Reason}); it must train as long as it is timed");
+            throw new InvalidOperationException(
+                $"the network ended at step {result.Steps} ({result.Reason}); it must train as long as it is timed");
         times.Sort();
         double median = times[times.Count / 2];
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"weightspace models=1 threads=1 parameters={workload.Architecture.Parameters.Count} ms/step={median * 1e3:F4} models*steps/s={1 / median:F1} GFLOP/s={workload.FlopsPerStep / median / 1e9:F3} n={times.Count}"));
+            $"weightspace models=1 threads=1 parameters={workload.Architecture.Parameters.Count} ms/step={median * 1e3:F4} ")
+            + string.Create(CultureInfo.InvariantCulture,
+            $"models*steps/s={1 / median:F1} GFLOP/s={workload.FlopsPerStep / median / 1e9:F3} n={times.Count}"));
     }
 }

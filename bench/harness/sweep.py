@@ -27,14 +27,20 @@ def stacked_dense(width, batch):
     return max(4, min(256, 2 * 256 * 32 * 64 // (width * batch)))
 
 
+def point(kind, n, shape):
+    """The contenders for one network: ours, PyTorch's alone, and a stack of n."""
+    script = f"torch_{kind}.py"
+    return {"ours": ours(kind, *shape), "one": torch(script, "one", *shape), "stacked": torch(script, "stacked", n, *shape)}
+
+
 def gru_point(seconds, layers=4, dense=4, width=12, batch=32, sequence=64):
     n, shape = stacked_gru(width, batch, sequence), (layers, dense, width, batch, sequence, seconds)
-    return n, {"ours": ours("gru", *shape), "one": torch("torch_gru.py", "one", *shape), "stacked": torch("torch_gru.py", "stacked", n, *shape)}
+    return n, point("gru", n, shape)
 
 
 def dense_point(seconds, layers=1, width=32, batch=64):
     n, shape = stacked_dense(width, batch), (layers, width, batch, seconds)
-    return n, {"ours": ours("dense", *shape), "one": torch("torch_dense.py", "one", *shape), "stacked": torch("torch_dense.py", "stacked", n, *shape)}
+    return n, point("dense", n, shape)
 
 
 SWEEPS = {

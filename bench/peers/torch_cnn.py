@@ -11,11 +11,11 @@ Input 1x28x28; convolutions of 8, 6 and 4 channels with kernels 5, 5 and 2, max 
 """
 import sys
 
+from torch_common import agree, autograd_step, count, difference, measure, stack, unstacked  # first: it sets the number of threads, which libraries read when they load
+
 import torch
 import torch.nn.functional as F
 from torch import nn
-
-from torch_common import agree, autograd_step, count, difference, measure, stack, unstacked
 
 # Per sample: convolutions, then dense layers; the first convolution needs no gradient by the image.
 FIRST = 24 * 24 * 8 * 25

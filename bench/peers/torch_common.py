@@ -1,4 +1,4 @@
-"""What the PyTorch peers share: one thread, a stopwatch, and stacks of networks."""
+"""What the PyTorch peers share: one thread, a stopwatch, and stacks of networks. To be imported before torch."""
 import os
 import time
 

@@ -10,10 +10,10 @@
 """
 import sys
 
+from torch_common import agree, autograd_step, count, difference, measure, stack, stacked_step, unstacked  # first: it sets the number of threads, which libraries read when they load
+
 import torch
 from torch import nn
-
-from torch_common import agree, autograd_step, count, difference, measure, stack, stacked_step, unstacked
 
 INPUTS, OUTPUTS = 64, 10
 
