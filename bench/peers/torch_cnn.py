@@ -11,7 +11,8 @@ Input 1x28x28; convolutions of 8, 6 and 4 channels with kernels 5, 5 and 2, max 
 """
 import sys
 
-from torch_common import agree, autograd_step, count, difference, measure, stack, unstacked  # first: it sets the number of threads, which libraries read when they load
+# Before torch: it sets the number of threads, which libraries read when they load.
+from torch_common import agree, autograd_step, count, difference, measure, stack, unstacked
 
 import torch
 import torch.nn.functional as F

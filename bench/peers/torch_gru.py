@@ -11,7 +11,8 @@ network is 4 4 12: 4,364 parameters. FLOPs are the multiply-adds of the matrix p
 """
 import sys
 
-from torch_common import agree, autograd_step, count, difference, measure, stack, stacked_step, unstacked  # first: it sets the number of threads, which libraries read when they load
+# Before torch: it sets the number of threads, which libraries read when they load.
+from torch_common import agree, autograd_step, count, difference, measure, stack, stacked_step, unstacked
 
 import torch
 from torch import nn
