@@ -69,6 +69,28 @@ public sealed class PyTorchLayersTests
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
     }
 
+    /// <summary>In the order of the packed block: PyTorch's parameters, then its buffers.</summary>
+    [Fact]
+    public void ParametersHavePyTorchsNamesAndShapes()
+    {
+        var image = new Shape(1, 28, 28);
+        Architecture[] architectures =
+        [
+            KnownArchitectures.Mlds(9, 8),
+            KnownArchitectures.LeNet5(image, 10),
+            KnownArchitectures.ZooCnnSmall(image, 10, Activation.Gelu, 0.1),
+            KnownArchitectures.ZooCnnLarge(new Shape(3, 32, 32), 10),
+            TestNetworks.Parse("3: dense 4, batch_norm, layer_norm, gru 5, lstm 3, rnn 2 relu, batch_norm, dense 4"),
+            TestNetworks.Parse("2x6x5: batch_norm, conv 3 k2, batch_norm, layer_norm, max_pool 2, flatten, batch_norm, layer_norm, dense 4"),
+            new("stacks", [new LstmSpec("cells.lstm", 0, 3, 5), new LstmSpec("cells.lstm", 1, 5, 5), new RnnSpec("cells.rnn", 0, 5, 2, Activation.Tanh), new RnnSpec("cells.rnn", 1, 2, 2, Activation.Tanh), new DenseSpec("head", 2, 1)]),
+        ];
+        using var torch = new PyTorchLayers();
+        foreach (Architecture architecture in architectures)
+            torch.AddNames(architecture);
+        foreach ((Architecture architecture, (TorchTensor[] tensors, _)) in architectures.Zip(torch.Ask()))
+            Assert.Equal(tensors.Select(tensor => $"{tensor.Name} {string.Join('x', tensor.Shape)}"), architecture.Parameters.Parameters.Select(parameter => $"{parameter.Name} {string.Join('x', parameter.Shape)}"));
+    }
+
     /// <summary>A run, what PyTorch calls it, and what must not pass for it.</summary>
     private sealed record Run(string Layers, int Places, int Batch, Loss Loss, OptimizerSpec Optimizer, string Torch, RateSchedule Rate, string? Schedule, double? Clip)
     {
