@@ -51,10 +51,10 @@ public sealed class PyTorchLayersTests
                 wrong.Add($"{architecture.Name}: loss {lossFound}, PyTorch has {lossExpected}");
             double[] gradient = Next(architecture.Parameters.TrainedCount);
             Assert.Equal(values.Length, at);
-            // To 1e-5 of the tensor's largest or 1e-6 of the network's, which is what rounding leaves of a gradient that is 0 (a bias before a normalisation).
+            // To 1e-5 of the tensor's largest or 3e-6 of the network's, which is what rounding leaves of a gradient that is 0 (a bias before a normalisation).
             double largest = gradient.Max(Math.Abs);
             foreach (ParameterInfo parameter in architecture.Parameters.Parameters.Where(parameter => parameter.IsTrained))
-                Compare(parameter.Name, workspace.Gradient.Slice(parameter.Offset, parameter.Count).ToArray(), gradient[parameter.Offset..(parameter.Offset + parameter.Count)], 1e-5, ref worstGradient, 0.1 * largest);
+                Compare(parameter.Name, workspace.Gradient.Slice(parameter.Offset, parameter.Count).ToArray(), gradient[parameter.Offset..(parameter.Offset + parameter.Count)], 1e-5, ref worstGradient, 0.3 * largest);
 
             void Compare(string what, float[] found, double[] expected, double tolerance, ref double worst, double floor = 0)
             {
