@@ -3,48 +3,48 @@ using WeightSpace.Numerics;
 
 namespace WeightSpace.Networks.Passes;
 
-/// <summary>Functions of each element of an array whose length is a multiple of 16, in place, and their derivatives.</summary>
+/// <summary>Functions of each element of an array whose length is a multiple of 16, to another or in place, and their derivatives.</summary>
 internal static unsafe class LaneFunctions
 {
-    public static void Sigmoid(float* values, int count)
+    public static void Sigmoid(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
-            LaneMath.Sigmoid(Vector512.Load(values + i)).Store(values + i);
+            LaneMath.Sigmoid(Vector512.Load(values + i)).Store(results + i);
     }
 
-    public static void Tanh(float* values, int count)
+    public static void Tanh(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
-            LaneMath.Tanh(Vector512.Load(values + i)).Store(values + i);
+            LaneMath.Tanh(Vector512.Load(values + i)).Store(results + i);
     }
 
     /// <summary>x where x > 0, slope x elsewhere; with slope 0, 0. A NaN stays one.</summary>
-    public static void LeakyRelu(float* values, int count, float slope)
+    public static void LeakyRelu(float* values, float* results, int count, float slope)
     {
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), slope == 0 ? Vector512<float>.Zero : x * slope, x).Store(values + i);
+            Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), slope == 0 ? Vector512<float>.Zero : x * slope, x).Store(results + i);
         }
     }
 
     /// <summary>x Phi(x).</summary>
-    public static void Gelu(float* values, int count)
+    public static void Gelu(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            (x * LaneMath.Sigmoid(x)).Store(values + i);
+            (x * LaneMath.Sigmoid(x)).Store(results + i);
         }
     }
 
     /// <summary>x sigmoid(x).</summary>
-    public static void Silu(float* values, int count)
+    public static void Silu(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            (x * LaneMath.Sigmoid(x)).Store(values + i);
+            (x * LaneMath.Sigmoid(x)).Store(results + i);
         }
     }
 
