@@ -49,6 +49,9 @@ public sealed unsafe class DigitsData : TaskData
         y.Clear();
         ReadOnlySpan<byte> labels = DigitImages.Labels;
         int* offsets = stackalloc int[Lanes.Count];
+        // Divided once: a 64-bit division for each sample would take longer than its pixels.
+        long epoch = first / Trained;
+        int place = (int)(first - (epoch * Trained));
         fixed (float* images = _images, target = x)
         {
             for (int block = 0; block < stride; block += Lanes.Count)
@@ -59,7 +62,9 @@ public sealed unsafe class DigitsData : TaskData
                     int image = DigitImages.Count;
                     if (block + lane < count)
                     {
-                        image = split == Split.Train ? TrainingImage(seed, first + block + lane) : (Nth * (int)(first + block + lane)) + Nth - 1;
+                        if (place == Trained)
+                            (epoch, place) = (epoch + 1, 0);
+                        image = split == Split.Train ? TrainingImage(seed, epoch, place++) : (Nth * ((int)first + block + lane)) + Nth - 1;
                         y[(labels[image] * stride) + block + lane] = 1;
                     }
                     offsets[lane] = image * _imageStride;
@@ -72,17 +77,16 @@ public sealed unsafe class DigitsData : TaskData
             x[..(pixels * stride)].CopyTo(x[(channel * pixels * stride)..]);
     }
 
-    /// <summary>The index of the image that sample <paramref name="sample"/> of a training stream shows.</summary>
-    private int TrainingImage(ulong seed, long sample)
+    /// <summary>The index of the image at a place of an epoch.</summary>
+    private int TrainingImage(ulong seed, long epoch, int place)
     {
-        long epoch = sample / Trained;
         if (_ordered != (seed, epoch))
         {
             new RandomStream(seed, RandomPurpose.TrainingData, (ulong)epoch).Permute(_order);
             _ordered = (seed, epoch);
         }
         // The k-th of those that are not held out.
-        int k = _order[(int)(sample - (epoch * Trained))];
+        int k = _order[place];
         return k + (k / (Nth - 1));
     }
 
