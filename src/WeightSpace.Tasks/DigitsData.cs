@@ -49,6 +49,7 @@ public sealed unsafe class DigitsData : TaskData
         y.Clear();
         ReadOnlySpan<byte> labels = DigitImages.Labels;
         int* offsets = stackalloc int[Lanes.Count];
+        Vector512<float>* registers = stackalloc Vector512<float>[Lanes.Count];
         // Divided once: a 64-bit division for each sample would take longer than its pixels.
         long epoch = first / Trained;
         int place = (int)(first - (epoch * Trained));
@@ -70,7 +71,7 @@ public sealed unsafe class DigitsData : TaskData
                     offsets[lane] = image * _imageStride;
                 }
                 for (int pixel = 0; pixel < pixels; pixel += Lanes.Count)
-                    Transpose(images + pixel, offsets, Math.Min(Lanes.Count, pixels - pixel), target + ((long)pixel * stride) + block, stride);
+                    Transpose(images + pixel, offsets, Math.Min(Lanes.Count, pixels - pixel), target + ((long)pixel * stride) + block, stride, registers);
             }
         }
         for (int channel = 1; channel < _task.Channels; channel++)
@@ -92,11 +93,11 @@ public sealed unsafe class DigitsData : TaskData
 
     /// <summary>target[pixel, first 16 of stride] = images[offsets[lane] + pixel], for the first <paramref name="pixels"/> of 16.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose(float* images, int* offsets, int pixels, float* target, int stride)
+    private static void Transpose(float* images, int* offsets, int pixels, float* target, int stride, Vector512<float>* registers)
     {
         if (Avx512F.IsSupported && pixels == Lanes.Count)
         {
-            TransposeSquare(images, offsets, target, stride);
+            TransposeSquare(images, offsets, target, stride, registers);
             return;
         }
         for (int pixel = 0; pixel < pixels; pixel++)
@@ -110,10 +111,9 @@ public sealed unsafe class DigitsData : TaskData
     /// 16 x 16 in registers. Rows i, i+1, i+2, i+3 become four columns within each quarter of 128 bits; then the quarters are transposed. Four rounds write four columns each
     /// from the same quarter, so that 16 registers are enough for what is alive.
     /// </summary>
-    private static void TransposeSquare(float* images, int* offsets, float* target, int stride)
+    private static void TransposeSquare(float* images, int* offsets, float* target, int stride, Vector512<float>* columns)
     {
         // columns[4 group + c], lane 4 q + r = row 4 group + r, column 4 q + c.
-        Vector512<float>* columns = stackalloc Vector512<float>[Lanes.Count];
         for (int group = 0; group < 4; group++)
         {
             int* rows = offsets + (4 * group);
