@@ -34,7 +34,7 @@ internal static unsafe class LaneFunctions
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            (x * LaneMath.Sigmoid(x)).Store(results + i);
+            (x * LaneMath.NormalCdf(x)).Store(results + i);
         }
     }
 
@@ -82,12 +82,10 @@ internal static unsafe class LaneFunctions
     /// <summary>gradient *= Phi(x) + x phi(x), phi the normal density.</summary>
     public static void GeluGradient(float* inputs, float* gradient, int count)
     {
-        const float rootOfTwoPi = 0.398942280f;
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(inputs + i);
-            Vector512<float> density = LaneMath.Exp(x * x * Vector512.Create(-0.5f)) * Vector512.Create(rootOfTwoPi);
-            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x, density, LaneMath.Sigmoid(x))).Store(gradient + i);
+            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x, LaneMath.NormalDensity(x), LaneMath.NormalCdf(x))).Store(gradient + i);
         }
     }
 
