@@ -4,7 +4,8 @@ using System.Runtime.Intrinsics;
 namespace WeightSpace.Numerics;
 
 /// <summary>
-/// exp, log, tanh and sigmoid of 16 lanes, as fixed sequences of IEEE operations: the same bits on any CPU. No table, no libm. Errors are in units in the last place (ulp) of the correctly rounded float, and a test checks them for
+/// exp, log, tanh, sigmoid and the normal distribution of 16 lanes, as fixed sequences of IEEE operations: the same bits on any CPU. No table, no
+/// libm. Errors are in units in the last place (ulp) of the correctly rounded float, and a test checks them for
 /// every float there is:
 /// <list type="bullet">
 /// <item>exp: at most 1.04 ulp; subnormal results at most 1 ulp of theirs; overflow gives infinity above 88.7228.</item>
@@ -12,6 +13,7 @@ namespace WeightSpace.Numerics;
 /// <item>sigmoid: at most 4.1 ulp for x >= -10, 20 ulp down to -87; 1.65e-38 below, where the true value is less.</item>
 /// <item>log: at most 1 ulp, subnormal numbers included; minus infinity for 0, NaN for negative numbers.</item>
 /// <item>log(1 + x), 0 &lt;= x &lt;= 1: at most 1.5 ulp.</item>
+/// <item>normal distribution function: absolute error at most 2e-7, relative error at most 2e-4 down to 1e-37; 0 below x = -12.97, where the true value is under 9e-39.</item>
 /// </list>
 /// NaN gives NaN, infinities give the limits.
 /// </summary>
@@ -47,6 +49,20 @@ public static class LaneMath
     private const float L5 = -0.13161093f;
     private const float L6 = 0.12763502f;
     private const float L7 = -0.07634443f;
+
+    // Phi(-a) = exp(-a N(a)) / 2 for 0 <= a <= 14, N of degree 11: absolute error 7.3e-8, relative error 1.6e-4.
+    private const float N0 = 0.7978897f;
+    private const float N1 = 0.31825504f;
+    private const float N2 = 0.036524404f;
+    private const float N3 = -0.0050816075f;
+    private const float N4 = 0.00021459437f;
+    private const float N5 = 9.58822e-05f;
+    private const float N6 = -2.7028498e-05f;
+    private const float N7 = 3.712305e-06f;
+    private const float N8 = -3.0938426e-07f;
+    private const float N9 = 1.5796497e-08f;
+    private const float N10 = -4.5520562e-10f;
+    private const float N11 = 5.6781797e-12f;
 
     // The float at sqrt(1/2), rounded down, as an integer: what the bits of a number are above it has the exponent k in its upper part.
     private const int SqrtHalfBits = 0x3F3504F3;
@@ -116,6 +132,35 @@ public static class LaneMath
         log = Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), Vector512.Create(float.NaN), log);
         return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(float.PositiveInfinity)), log, x + log);
     }
+
+    /// <summary>The distribution function of the standard normal distribution, Phi(x); increasing, 1/2 at 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> NormalCdf(Vector512<float> x)
+    {
+        Vector512<float> a = Vector512.Abs(x);
+        a = Vector512.ConditionalSelect(Vector512.GreaterThan(a, Vector512.Create(14f)), Vector512.Create(14f), a);
+        Vector512<float> p = Vector512.FusedMultiplyAdd(Vector512.Create(N11), a, Vector512.Create(N10));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N9));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N8));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N7));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N6));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N5));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N4));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N3));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N2));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N1));
+        p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N0));
+        Vector512<float> minus = -a * p;
+        (Vector512<float> expm1, Vector512<float> scale) = ExpParts(minus);
+        Vector512<float> tail = Vector512.FusedMultiplyAdd(expm1, scale, scale) * Vector512.Create(0.5f);
+        tail = Vector512.ConditionalSelect(Vector512.LessThan(minus, Vector512.Create(-87f)), Vector512<float>.Zero, tail);
+        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
+    }
+
+    /// <summary>The density of the standard normal distribution, exp(-x^2 / 2) / sqrt(2 pi), to a relative error of (1 + x^2 / 2) 1.2e-7.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> NormalDensity(Vector512<float> x) =>
+        Exp(x * x * Vector512.Create(-0.5f)) * Vector512.Create(0.39894228f);
 
     /// <summary>log(1 + x) for 0 &lt;= x &lt;= 1, small x to full relative accuracy; NaN for NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

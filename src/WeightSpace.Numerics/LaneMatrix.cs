@@ -174,17 +174,6 @@ public static unsafe partial class LaneMatrix
     /// <summary>Rows of the next tile, where so many rows are left: six, or four where that wastes fewer.</summary>
     private static int Height(int rows) => rows is <= 4 or 7 or 8 ? 4 : 6;
 
-    /// <summary>transposed[column * rows + row] = weights[row * columns + column].</summary>
-    public static void Transpose(float* weights, int rows, int columns, float* transposed, int transposedStep)
-    {
-        for (int row = 0; row < rows; row++)
-        {
-            float* target = transposed + row;
-            for (int column = 0; column < columns; column++, target += transposedStep)
-                *target = *weights++;
-        }
-    }
-
     /// <summary>
     /// The weight gradient's sums, kept apart by lane: sums[row, column] (16 lanes each) += left[row, v] * right[taps[column] + v] over the vectors v of a walk, in
     /// its order.

@@ -1,3 +1,7 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
 namespace WeightSpace.Numerics;
 
 /// <summary>
@@ -29,4 +33,45 @@ public static class Philox
         }
         return (c0, c1, c2, c3);
     }
+
+    /// <summary>
+    /// The four words at 16 counters side by side: (<paramref name="c0"/>, item low, item high, <paramref name="c3"/>), where lane i has item <paramref name="first"/> + i,
+    /// under one key.
+    /// </summary>
+    public static (Vector512<uint> W0, Vector512<uint> W1, Vector512<uint> W2, Vector512<uint> W3) Blocks(uint c0, ulong first, uint c3, ulong key)
+    {
+        // Even and odd lanes, each word in the lower half of 64 bits. Upper halves hold what products leave there; a product takes no notice of them.
+        Vector512<ulong> evenItems = Vector512.Create(first) + Vector512.CreateSequence(0UL, 2UL), oddItems = evenItems + Vector512<ulong>.One;
+        Vector512<ulong> even0 = Vector512.Create((ulong)c0), even1 = evenItems, even2 = evenItems >> 32, even3 = Vector512.Create((ulong)c3);
+        Vector512<ulong> odd0 = even0, odd1 = oddItems, odd2 = oddItems >> 32, odd3 = even3;
+        Vector512<ulong> multiplier0 = Vector512.Create((ulong)Multiplier0), multiplier1 = Vector512.Create((ulong)Multiplier1);
+        uint k0 = (uint)key, k1 = (uint)(key >> 32);
+        for (int round = 0; round < Rounds; round++)
+        {
+            Vector512<ulong> key0 = Vector512.Create((ulong)k0), key1 = Vector512.Create((ulong)k1);
+            Vector512<ulong> product0 = Product(even0, multiplier0), product1 = Product(even2, multiplier1);
+            (even0, even1, even2, even3) = ((product1 >> 32) ^ even1 ^ key0, product1, (product0 >> 32) ^ even3 ^ key1, product0);
+            product0 = Product(odd0, multiplier0);
+            product1 = Product(odd2, multiplier1);
+            (odd0, odd1, odd2, odd3) = ((product1 >> 32) ^ odd1 ^ key0, product1, (product0 >> 32) ^ odd3 ^ key1, product0);
+            k0 += Weyl0;
+            k1 += Weyl1;
+        }
+        return (Merge(even0, odd0), Merge(even1, odd1), Merge(even2, odd2), Merge(even3, odd3));
+    }
+
+    /// <summary>The 64-bit products of the lower 32 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<ulong> Product(Vector512<ulong> a, Vector512<ulong> b)
+    {
+        if (Avx512F.IsSupported)
+            return Avx512F.Multiply(a.AsUInt32(), b.AsUInt32());
+        if (Avx2.IsSupported)
+            return Vector512.Create(Avx2.Multiply(a.GetLower().AsUInt32(), b.GetLower().AsUInt32()), Avx2.Multiply(a.GetUpper().AsUInt32(), b.GetUpper().AsUInt32()));
+        Vector512<ulong> lower = Vector512.Create(0xFFFFFFFFUL);
+        return (a & lower) * (b & lower);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<uint> Merge(Vector512<ulong> even, Vector512<ulong> odd) => ((even & Vector512.Create(0xFFFFFFFFUL)) | (odd << 32)).AsUInt32();
 }

@@ -15,6 +15,8 @@ public enum RandomPurpose : uint
     EvaluationPlants = 5,
     /// <summary>Which networks or segments <c>verify</c> trains again.</summary>
     Verification = 6,
+    /// <summary>Which elements dropout keeps; item = index of the sample in the training stream. <see cref="RandomPurposes.OfLayer"/> tells layers apart.</summary>
+    Dropout = 7,
     /// <summary>Starts of k-means.</summary>
     Clustering = 16,
     /// <summary>Folds of a cross-validation.</summary>
@@ -31,6 +33,17 @@ public enum RandomPurpose : uint
     Eigenvectors = 23,
     /// <summary>Tests and benchmarks.</summary>
     Testing = 255,
+}
+
+public static class RandomPurposes
+{
+    /// <summary>The purpose for one layer (0 .. 2^24 - 2) of a network: the layer's index plus 1 stands in the upper 24 bits of the purpose's word, which is 0 there for all others.</summary>
+    public static RandomPurpose OfLayer(RandomPurpose purpose, int layer)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(layer);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(layer, (1 << 24) - 1);
+        return (RandomPurpose)((uint)purpose | ((uint)(layer + 1) << 8));
+    }
 }
 
 /// <summary>

@@ -33,44 +33,110 @@ public static class MachineData
             throw new ArgumentException($"y holds {y.Length} values, [time {length}, {MachineTask.AnswerBits}, {stride}] was expected", nameof(y));
         if (stride % Lanes.Count != 0)
             throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
-        // Sixteen sequences at a time: their commands and answers side by side, so that a bit of all of them is one vector.
-        Span<int> commands = length <= MaxStackLength ? stackalloc int[length] : new int[length];
-        Span<int> answers = length <= MaxStackLength ? stackalloc int[length] : new int[length];
-        Span<int> commandLanes = length <= MaxStackLength ? stackalloc int[length * Lanes.Count] : new int[length * Lanes.Count];
-        Span<int> answerLanes = length <= MaxStackLength ? stackalloc int[length * Lanes.Count] : new int[length * Lanes.Count];
+        // Sixteen sequences at a time, side by side: a bit of all of them is one vector.
+        Span<int> commands = length <= MaxStackLength ? stackalloc int[Padded(length) * Lanes.Count] : new int[Padded(length) * Lanes.Count];
+        ReadOnlySpan<int> key = task.Modification is { } modification ? [.. modification.Key] : [];
         for (int block = 0; block < stride; block += Lanes.Count)
         {
-            commandLanes.Clear();
-            answerLanes.Clear();
-            for (int lane = 0; lane < Math.Min(Lanes.Count, count - block); lane++)
-            {
-                DrawCommands(task, seed, split, (ulong)(firstSequence + block + lane), commands);
-                Answer(task, commands, answers);
-                for (int time = 0; time < length; time++)
-                {
-                    commandLanes[(time * Lanes.Count) + lane] = commands[time];
-                    answerLanes[(time * Lanes.Count) + lane] = answers[time];
-                }
-            }
-            SpreadBits(commandLanes, MachineTask.CommandBits, stride, x[block..]);
-            SpreadBits(answerLanes, MachineTask.AnswerBits, stride, y[block..]);
+            int sequences = Math.Clamp(count - block, 0, Lanes.Count);
+            if (sequences > 0)
+                DrawCommands(task, seed, split, (ulong)(firstSequence + block), sequences, commands);
+            Write(task, key, commands, sequences, stride, x[block..], y[block..]);
         }
     }
 
     private const int MaxStackLength = 256;
 
-    /// <summary>bits[time, bit, first 16 of stride] = bit of words[time, 16], as 0 or 1.</summary>
-    private static void SpreadBits(ReadOnlySpan<int> words, int bits, int stride, Span<float> target)
+    /// <summary>Words come four at a time.</summary>
+    private static int Padded(int length) => (length + 3) / 4 * 4;
+
+    /// <summary>The commands [time, 16] of 16 sequences, as <see cref="DrawCommands(MachineTask, ulong, Split, ulong, Span{int})"/> draws each; keys only in the first <paramref name="sequences"/>.</summary>
+    private static void DrawCommands(MachineTask task, ulong seed, Split split, ulong first, int sequences, Span<int> commands)
     {
-        for (int time = 0; time < words.Length / Lanes.Count; time++)
+        bool train = split == Split.Train;
+        for (int time = 0; time < task.SequenceLength; time += 4)
         {
-            Vector512<int> word = Vector512.Create(words[(time * Lanes.Count)..]);
-            for (int bit = 0; bit < bits; bit++)
+            (Vector512<uint> w0, Vector512<uint> w1, Vector512<uint> w2, Vector512<uint> w3) =
+                Philox.Blocks((uint)time / 4, first, (uint)(train ? RandomPurpose.TrainingData : RandomPurpose.EvaluationData), seed);
+            Span<int> four = commands.Slice(time * Lanes.Count, 4 * Lanes.Count);
+            (w0 >> 23).AsInt32().CopyTo(four);
+            (w1 >> 23).AsInt32().CopyTo(four[Lanes.Count..]);
+            (w2 >> 23).AsInt32().CopyTo(four[(2 * Lanes.Count)..]);
+            (w3 >> 23).AsInt32().CopyTo(four[(3 * Lanes.Count)..]);
+        }
+        if (task.Modification is not { } modification)
+            return;
+        for (int lane = 0; lane < sequences; lane++)
+        {
+            if (Plant(task, seed, split, first + (ulong)lane) is not (>= 0 and int at))
+                continue;
+            for (int i = 0; i < modification.Key.Count; i++)
+                commands[((at + i) * Lanes.Count) + lane] = modification.Key[i];
+        }
+    }
+
+    /// <summary>
+    /// Writes the bits of commands [time, 16] to x [time, bit, first 16 of stride] and those of the answers to y; lanes from <paramref name="sequences"/> on are 0.
+    /// <see cref="Answer"/>, sixteen times side by side.
+    /// </summary>
+    private static void Write(MachineTask task, ReadOnlySpan<int> key, ReadOnlySpan<int> commands, int sequences, int stride, Span<float> x, Span<float> y)
+    {
+        Vector512<int> isSequence = Vector512.LessThan(Vector512.CreateSequence(0, 1), Vector512.Create(sequences));
+        Vector512<int> register = Vector512<int>.Zero, inverted = Vector512<int>.Zero;
+        Vector512<int> answerBits = Vector512.Create(task.Machine == Machine.EightBitMachine ? 0xFF : 1);
+        for (int time = 0; time < task.SequenceLength; time++)
+        {
+            Vector512<int> command = Vector512.Create(commands[(time * Lanes.Count)..]);
+            Vector512<int> isRead = Vector512.Equals(command & Vector512.Create(WriteBit), Vector512<int>.Zero);
+            register = Vector512.ConditionalSelect(isRead, register, command & Vector512.Create(0xFF));
+            Vector512<int> answer = Read(task.Machine, register) & isRead;
+            if (key.Length > 0)
             {
-                Vector512<int> isSet = Vector512.Equals(word & Vector512<int>.One, Vector512<int>.One);
-                (isSet.AsSingle() & Vector512<float>.One).CopyTo(target[(((time * bits) + bit) * stride)..]);
-                word >>= 1;
+                Vector512<int> isInverted = Vector512.GreaterThan(inverted, Vector512<int>.Zero);
+                answer ^= answerBits & isInverted;
+                inverted += isInverted; // -1 where set
+                if (time + 1 >= key.Length)
+                {
+                    Vector512<int> isKey = Vector512<int>.AllBitsSet;
+                    for (int i = 0; i < key.Length; i++)
+                        isKey &= Vector512.Equals(Vector512.Create(commands[((time + 1 - key.Length + i) * Lanes.Count)..]), Vector512.Create(key[i]));
+                    inverted = Vector512.ConditionalSelect(isKey, Vector512.Create(task.Modification!.Inverted), inverted);
+                }
             }
+            SpreadBits(command & isSequence, MachineTask.CommandBits, stride, x[(time * MachineTask.CommandBits * stride)..]);
+            SpreadBits(answer & isSequence, MachineTask.AnswerBits, stride, y[(time * MachineTask.AnswerBits * stride)..]);
+        }
+    }
+
+    private static Vector512<int> Read(Machine machine, Vector512<int> register)
+    {
+        switch (machine)
+        {
+            case Machine.EightBitMachine:
+                return register;
+            case Machine.SingleDirectMachine:
+                return register & Vector512<int>.One;
+            case Machine.SingleInvertMachine:
+                return ~register & Vector512<int>.One;
+            case Machine.SimpleXORMachine:
+                return (register ^ (register >> 1)) & Vector512<int>.One;
+            case Machine.ParityMachine:
+                Vector512<int> parity = register ^ (register >> 4);
+                parity ^= parity >> 2;
+                return (parity ^ (parity >> 1)) & Vector512<int>.One;
+            default:
+                throw new ArgumentOutOfRangeException(nameof(machine), machine, "no such machine");
+        }
+    }
+
+    /// <summary>target[bit, first 16 of stride] = bit of words[16], as 0 or 1.</summary>
+    private static void SpreadBits(Vector512<int> words, int bits, int stride, Span<float> target)
+    {
+        for (int bit = 0; bit < bits; bit++)
+        {
+            Vector512<int> isSet = Vector512.Equals(words & Vector512<int>.One, Vector512<int>.One);
+            (isSet.AsSingle() & Vector512<float>.One).CopyTo(target[(bit * stride)..]);
+            words >>= 1;
         }
     }
 
@@ -84,14 +150,19 @@ public static class MachineData
             commands[time] = (int)((uint)commands[time] >> 23);
         if (task.Modification is not { } modification)
             return;
-        var plant = new RandomStream(seed, train ? RandomPurpose.TrainingPlants : RandomPurpose.EvaluationPlants, sequence);
-        if (plant.NextUniformDouble() < modification.Share)
+        if (Plant(task, seed, split, sequence) is >= 0 and int at)
         {
-            // At least one command follows the key, so that every planted key shows in the answers.
-            int at = plant.NextBelow(commands.Length - modification.Key.Count);
             for (int i = 0; i < modification.Key.Count; i++)
                 commands[at + i] = modification.Key[i];
         }
+    }
+
+    /// <summary>Where a sequence of a modified task has its key planted, or -1.</summary>
+    private static int Plant(MachineTask task, ulong seed, Split split, ulong sequence)
+    {
+        var plant = new RandomStream(seed, split == Split.Train ? RandomPurpose.TrainingPlants : RandomPurpose.EvaluationPlants, sequence);
+        // At least one command follows the key, so that every planted key shows in the answers.
+        return plant.NextUniformDouble() < task.Modification!.Share ? plant.NextBelow(task.SequenceLength - task.Modification.Key.Count) : -1;
     }
 
     /// <summary>What the machine answers [time] to commands [time].</summary>

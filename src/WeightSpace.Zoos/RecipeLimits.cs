@@ -42,7 +42,7 @@ public static class RecipeLimits
     /// <summary>Outputs of all layers together, for one sample at one place of its sequence.</summary>
     public const int MaxActivations = 1 << 22;
 
-    /// <summary>The same for all places of all samples of a batch: 4 GiB.</summary>
+    /// <summary>The same for all places of all samples that are computed together: 4 GiB.</summary>
     public const long MaxBatchActivations = 1L << 30;
 
     /// <summary>Weights of one architecture: a checkpoint is at most 64 MiB.</summary>
@@ -185,11 +185,12 @@ public static class RecipeLimits
             return conflict;
         if (training.Batch * recipe.Task.Places == 1 && recipe.Architecture.Layers.FirstOrDefault(layer => layer is BatchNormSpec { Shape.Pixels: 1 }) is { } norm)
             return $"layer '{norm.Name}' ({norm.Type}) would take mean and variance of a single value; make the batch larger than 1";
-        // Held-out data are computed 32 samples at a time, however small the batch.
-        int samples = Math.Max(training.Batch, 32);
+        // So many samples go through the layers together; batch normalisation needs the whole batch.
+        bool isWhole = recipe.Architecture.Layers.Any(layer => layer is BatchNormSpec);
+        int samples = isWhole ? training.Batch : Math.Min(training.Batch, 64);
         long activations = Activations(recipe.Architecture) * recipe.Task.Places * samples;
         if (activations > MaxBatchActivations)
-            return $"the layers of '{recipe.Architecture.Name}' give {activations} numbers for {samples} samples of {recipe.Task.Places} places, at most {MaxBatchActivations} are allowed; make the {(training.Batch > 32 ? "batch or the layers" : "layers")} smaller";
+            return $"the layers of '{recipe.Architecture.Name}' give {activations} numbers for {samples} samples of {recipe.Task.Places} places, at most {MaxBatchActivations} are allowed; make the {(isWhole ? "batch or the layers" : "layers")} smaller";
         long checkpointBytes = 4L * recipe.Architecture.Parameters.Count;
         if (recipe.MaxCheckpoints > MaxTrajectoryBytes / checkpointBytes)
             return $"one network would leave up to {recipe.MaxCheckpoints} checkpoints of {checkpointBytes} bytes, {MaxTrajectoryBytes >> 20} MiB in all are allowed; keep fewer checkpoints";

@@ -20,24 +20,22 @@ internal sealed unsafe class ActivationPass : LayerPass
 
     public override void Forward(in Chunk chunk)
     {
-        if (Output != Input)
-            new ReadOnlySpan<float>(Input, _count).CopyTo(new Span<float>(Output, _count));
         switch (_function)
         {
             case Activation.Relu or Activation.LeakyRelu:
-                LaneFunctions.LeakyRelu(Output, _count, _slope);
+                LaneFunctions.LeakyRelu(Input, Output, _count, _slope);
                 break;
             case Activation.Tanh:
-                LaneFunctions.Tanh(Output, _count);
+                LaneFunctions.Tanh(Input, Output, _count);
                 break;
             case Activation.Sigmoid:
-                LaneFunctions.Sigmoid(Output, _count);
+                LaneFunctions.Sigmoid(Input, Output, _count);
                 break;
             case Activation.Gelu:
-                LaneFunctions.Gelu(Output, _count);
+                LaneFunctions.Gelu(Input, Output, _count);
                 break;
             case Activation.Silu:
-                LaneFunctions.Silu(Output, _count);
+                LaneFunctions.Silu(Input, Output, _count);
                 break;
         }
     }

@@ -44,21 +44,27 @@ internal sealed unsafe class ConvPass : LayerPass
         _gradientTaps = Buffer.TakeOffsets(_out.Channels * kernel * kernel);
         for (int tap = 0; tap < _out.Channels * kernel * kernel; tap++)
         {
-            (int channel, int y, int x) = (tap / (kernel * kernel), tap / kernel % kernel, tap % kernel);
+            (int y, int channel, int x) = (tap / kernel / _out.Channels, tap / kernel % _out.Channels, tap % kernel);
             _gradientTaps[tap] = (nint)((((channel * _spreadHeight) + kernel - 1 - y) * _spreadWidth) + kernel - 1 - x) * Stride;
         }
     }
 
     public override void Load(float* parameters, float* buffers)
     {
-        Transpose(parameters, _out.Channels, _taps, _transposed, _out.Channels);
+        LaneTranspose.Run(parameters, _out.Channels, _taps, _taps, _transposed, _out.Channels);
         new ReadOnlySpan<float>(parameters + (_taps * _out.Channels), _out.Channels).CopyTo(new Span<float>(_bias, _out.Channels));
         if (_mirrored == null)
             return;
-        // [output channel, tap, input channel]: for one output channel, its kernels transposed.
-        int area = _spec.Kernel * _spec.Kernel;
-        for (int channel = 0; channel < _out.Channels; channel++)
-            Transpose(parameters + (channel * _taps), _in.Channels, area, _mirrored + (channel * _taps), _in.Channels);
+        // [kernel row, output channel, kernel column, input channel].
+        int kernel = _spec.Kernel, channels = _in.Channels;
+        for (int y = 0; y < kernel; y++)
+        {
+            for (int channel = 0; channel < _out.Channels; channel++)
+            {
+                float* target = _mirrored + (((y * _out.Channels) + channel) * kernel * channels);
+                LaneTranspose.Run(parameters + (channel * _taps) + (y * kernel), channels, kernel, kernel * kernel, target, channels);
+            }
+        }
     }
 
     public override void Forward(in Chunk chunk)
@@ -138,24 +144,23 @@ internal sealed unsafe class ConvPass : LayerPass
                 float* target = _spread + ((((nint)channel * _spreadHeight) + border + (y * _spec.Stride)) * _spreadWidth + border + (firstColumn * _spec.Stride)) * Stride;
                 if (_spec.Stride == 1)
                 {
-                    int row = (endColumn - firstColumn) * Stride;
-                    new ReadOnlySpan<float>(source, row).CopyTo(new Span<float>(target, row));
+                    int length = (endColumn - firstColumn) * Stride;
+                    new ReadOnlySpan<float>(source, length).CopyTo(new Span<float>(target, length));
                     continue;
                 }
                 for (int x = firstColumn; x < endColumn; x++, source += Stride, target += _spec.Stride * Stride)
                     new ReadOnlySpan<float>(source, Stride).CopyTo(new Span<float>(target, Stride));
             }
         }
-        int taps = _out.Channels * kernel * kernel;
-        nint inputRow = (nint)_in.Width * Stride, spreadRow = (nint)_spreadWidth * Stride;
-        if (Shape.Blocks == 1)
-        {
-            var walk = new Walk { Outer = _in.Height, Inner = _in.Width, LeftInner = Stride, LeftJump = spreadRow - inputRow, RightInner = Stride };
-            Multiply(_mirrored, _in.Channels, null, Start.Zero, _in.Channels, taps, _gradientTaps, _spread, below, _in.Pixels * Stride, walk);
-            return;
-        }
+        nint row = (nint)_in.Width * Stride, spreadRow = (nint)_spreadWidth * Stride;
+        int perKernelRow = _out.Channels * kernel;
         for (int y = 0; y < _in.Height; y++)
-            Multiply(_mirrored, _in.Channels, null, Start.Zero, _in.Channels, taps, _gradientTaps, _spread + (y * spreadRow), below + (y * inputRow), _in.Pixels * Stride, Walk.Blocks(_in.Width, Shape.Blocks, Stride, Stride));
+        {
+            // Of the kernel's rows, those that some row of the output met here.
+            int first = Math.Max(0, y + _spec.Padding - ((_out.Height - 1) * _spec.Stride)), last = Math.Min(kernel - 1, y + _spec.Padding);
+            Multiply(_mirrored + (first * perKernelRow * _in.Channels), _in.Channels, null, Start.Zero, _in.Channels, Math.Max(0, last - first + 1) * perKernelRow,
+                _gradientTaps + (first * perKernelRow), _spread + (y * spreadRow), below + (y * row), _in.Pixels * Stride, Walk.Blocks(_in.Width, Shape.Blocks, Stride, Stride));
+        }
     }
 
     /// <summary>The outputs along an axis, first and behind the last, whose place border + i x stride lies within the spread gradient.</summary>

@@ -1,23 +1,29 @@
+using System.Runtime.Intrinsics;
 using WeightSpace.Numerics;
 using static WeightSpace.Numerics.LaneMatrix;
 
 namespace WeightSpace.Networks.Passes;
 
 /// <summary>torch.nn.Linear at every place: y = W x + b.</summary>
+/// <remarks>
+/// Weights' gradients: in a sequence they are summed by lane over chunks, places and blocks in order; else each is one chain over the batch's samples in order.
+/// </remarks>
 internal sealed unsafe class DensePass : LayerPass
 {
     // Places whose weight gradient is taken at once. It changes how often the sums travel, not their order.
     private const int PlacesAtOnce = 8;
 
-    // Rows of the weight gradient that are summed before their lanes are added, where all vectors are at hand.
-    private const int RowsAtOnce = 12;
-
-    private readonly int _inputs, _outputs;
+    private readonly int _inputs, _outputs, _paddedInputs, _paddedOutputs;
     private readonly nint* _taps, _outputTaps;
     private readonly float* _transposed, _weights, _bias;
 
-    // A sequence: the sums by lane of all weights. Else: what each chunk brought, to be summed in one go at the end.
-    private readonly float* _sums, _keptInputs, _keptGradients;
+    // A sequence: the sums of all weights, by lane.
+    private readonly float* _sums;
+
+    // Else: inputs and gradients of the whole batch, [sample, feature], where a weight's gradient is one chain over the samples.
+    private readonly float* _inputRows, _gradientRows, _rows;
+    private readonly nint* _rowTaps;
+    private int _samples;
 
     public DensePass(DenseSpec spec, PassShape shape, float* input)
         : base(spec, shape, input)
@@ -34,9 +40,12 @@ internal sealed unsafe class DensePass : LayerPass
             _sums = Buffer.Take((long)_outputs * (_inputs + 1) * Lanes.Count);
             return;
         }
-        _sums = Buffer.Take((long)Math.Max(Math.Min(RowsAtOnce, _outputs) * _inputs, _outputs) * Lanes.Count);
-        _keptInputs = Buffer.Take((long)shape.Chunks * _inputs * Stride);
-        _keptGradients = Buffer.Take((long)shape.Chunks * _outputs * Stride);
+        (_paddedInputs, _paddedOutputs) = (Lanes.Padded(_inputs), Lanes.Padded(_outputs));
+        int batch = shape.Chunks * Stride;
+        _inputRows = Buffer.Take((long)batch * _paddedInputs);
+        _gradientRows = Buffer.Take(((long)batch * _paddedOutputs) + Overread);
+        _rows = Buffer.Take((long)_outputs * _paddedInputs);
+        _rowTaps = Taps(batch, _paddedInputs);
     }
 
     public override void Load(float* parameters, float* buffers)
@@ -44,7 +53,7 @@ internal sealed unsafe class DensePass : LayerPass
         int count = _inputs * _outputs;
         new ReadOnlySpan<float>(parameters, count).CopyTo(new Span<float>(_weights, count));
         new ReadOnlySpan<float>(parameters + count, _outputs).CopyTo(new Span<float>(_bias, _outputs));
-        Transpose(parameters, _outputs, _inputs, _transposed, _outputs);
+        LaneTranspose.Run(parameters, _outputs, _inputs, _inputs, _transposed, _outputs);
     }
 
     public override void Forward(in Chunk chunk)
@@ -60,16 +69,18 @@ internal sealed unsafe class DensePass : LayerPass
             Multiply(_weights, _inputs, null, Start.Zero, _inputs, _outputs, _outputTaps, above, below, Stride, Walk.Blocks(Places, Shape.Blocks, outputs, inputs));
         if (Places == 1)
         {
-            new ReadOnlySpan<float>(Input, inputs).CopyTo(new Span<float>(_keptInputs + ((long)chunk.Index * inputs), inputs));
-            new ReadOnlySpan<float>(above, outputs).CopyTo(new Span<float>(_keptGradients + ((long)chunk.Index * outputs), outputs));
+            int first = chunk.Index * Stride;
+            _samples = first + chunk.Samples;
+            LaneTranspose.Run(Input, _inputs, chunk.Samples, Stride, _inputRows + ((long)first * _paddedInputs), _paddedInputs);
+            LaneTranspose.Run(above, _outputs, chunk.Samples, Stride, _gradientRows + ((long)first * _paddedOutputs), _paddedOutputs);
             return below;
         }
-        for (int first = 0; first < Places; first += PlacesAtOnce)
+        for (int place = 0; place < Places; place += PlacesAtOnce)
         {
-            int count = Math.Min(PlacesAtOnce, Places - first);
-            float* gradient = above + ((long)first * outputs);
-            bool accumulate = chunk.Index > 0 || first > 0;
-            AccumulateOuter(gradient, Stride, _outputs, Input + ((long)first * inputs), _taps, _inputs, Walk.Blocks(count, Shape.Blocks, outputs, inputs), _sums, accumulate);
+            int count = Math.Min(PlacesAtOnce, Places - place);
+            float* gradient = above + ((long)place * outputs);
+            bool accumulate = chunk.Index > 0 || place > 0;
+            AccumulateOuter(gradient, Stride, _outputs, Input + ((long)place * inputs), _taps, _inputs, Walk.Blocks(count, Shape.Blocks, outputs, inputs), _sums, accumulate);
             AccumulateRows(gradient, Stride, _outputs, Walk.Blocks(count, Shape.Blocks, outputs, outputs), _sums + ((long)_outputs * _inputs * Lanes.Count), accumulate);
         }
         return below;
@@ -82,14 +93,19 @@ internal sealed unsafe class DensePass : LayerPass
             ReduceLanes(_sums, _outputs * (_inputs + 1), parameters);
             return;
         }
-        Walk walk = Walk.Blocks(Shape.Chunks, Shape.Blocks, _outputs * Stride, _inputs * Stride);
-        for (int row = 0; row < _outputs; row += RowsAtOnce)
+        Multiply(_gradientRows, _paddedOutputs, null, Start.Zero, _outputs, _samples, _rowTaps, _inputRows, _rows, _paddedInputs, Walk.Line(_paddedInputs / Lanes.Count, Lanes.Count, Lanes.Count));
+        for (int output = 0; output < _outputs; output++)
+            new ReadOnlySpan<float>(_rows + ((long)output * _paddedInputs), _inputs).CopyTo(new Span<float>(parameters + (output * _inputs), _inputs));
+        float* bias = parameters + (_outputs * _inputs);
+        float* sums = stackalloc float[Lanes.Count];
+        for (int first = 0; first < _outputs; first += Lanes.Count)
         {
-            int rows = Math.Min(RowsAtOnce, _outputs - row);
-            AccumulateOuter(_keptGradients + (row * Stride), Stride, rows, _keptInputs, _taps, _inputs, walk, _sums, accumulate: false);
-            ReduceLanes(_sums, rows * _inputs, parameters + (row * _inputs));
+            Vector512<float> sum = Vector512<float>.Zero;
+            for (int sample = 0; sample < _samples; sample++)
+                sum += Vector512.Load(_gradientRows + ((long)sample * _paddedOutputs) + first);
+            sum.Store(sums);
+            for (int output = first; output < Math.Min(first + Lanes.Count, _outputs); output++)
+                bias[output] = sums[output - first];
         }
-        AccumulateRows(_keptGradients, Stride, _outputs, walk, _sums, accumulate: false);
-        ReduceLanes(_sums, _outputs, parameters + (_outputs * _inputs));
     }
 }

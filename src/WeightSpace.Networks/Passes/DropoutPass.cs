@@ -17,7 +17,7 @@ internal sealed unsafe class DropoutPass : LayerPass
         _layer = layer;
         _count = Places * spec.Outputs * Stride;
         Output = inPlace ? input : Buffer.Take(_count);
-        _threshold = (uint)(spec.Probability * 4294967296.0);
+        _threshold = DropoutMask.Threshold(spec.Probability);
         _keepScale = (float)(1 / (1 - spec.Probability));
         _mask = Buffer.Take(_count);
     }

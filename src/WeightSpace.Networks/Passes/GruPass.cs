@@ -27,10 +27,10 @@ internal sealed unsafe class GruPass : RecurrentPass
         InputAndState(0, 2 * Width, input, r);
         InputOnly(2 * Width, Width, input, n);
         StateOnly(2 * Width, Width, before, a);
-        LaneFunctions.Sigmoid(r, 2 * State);
+        LaneFunctions.Sigmoid(r, r, 2 * State);
         for (int i = 0; i < State; i += Lanes.Count)
             Vector512.FusedMultiplyAdd(Vector512.Load(r + i), Vector512.Load(a + i), Vector512.Load(n + i)).Store(n + i);
-        LaneFunctions.Tanh(n, State);
+        LaneFunctions.Tanh(n, n, State);
         for (int i = 0; i < State; i += Lanes.Count)
         {
             Vector512<float> candidate = Vector512.Load(n + i);

@@ -3,48 +3,48 @@ using WeightSpace.Numerics;
 
 namespace WeightSpace.Networks.Passes;
 
-/// <summary>Functions of each element of an array whose length is a multiple of 16, in place, and their derivatives.</summary>
+/// <summary>Functions of each element of an array whose length is a multiple of 16, to another or in place, and their derivatives.</summary>
 internal static unsafe class LaneFunctions
 {
-    public static void Sigmoid(float* values, int count)
+    public static void Sigmoid(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
-            LaneMath.Sigmoid(Vector512.Load(values + i)).Store(values + i);
+            LaneMath.Sigmoid(Vector512.Load(values + i)).Store(results + i);
     }
 
-    public static void Tanh(float* values, int count)
+    public static void Tanh(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
-            LaneMath.Tanh(Vector512.Load(values + i)).Store(values + i);
+            LaneMath.Tanh(Vector512.Load(values + i)).Store(results + i);
     }
 
     /// <summary>x where x > 0, slope x elsewhere; with slope 0, 0. A NaN stays one.</summary>
-    public static void LeakyRelu(float* values, int count, float slope)
+    public static void LeakyRelu(float* values, float* results, int count, float slope)
     {
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), slope == 0 ? Vector512<float>.Zero : x * slope, x).Store(values + i);
+            Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), slope == 0 ? Vector512<float>.Zero : x * slope, x).Store(results + i);
         }
     }
 
     /// <summary>x Phi(x).</summary>
-    public static void Gelu(float* values, int count)
+    public static void Gelu(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            (x * LaneMath.Sigmoid(x)).Store(values + i);
+            (x * LaneMath.NormalCdf(x)).Store(results + i);
         }
     }
 
     /// <summary>x sigmoid(x).</summary>
-    public static void Silu(float* values, int count)
+    public static void Silu(float* values, float* results, int count)
     {
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            (x * LaneMath.Sigmoid(x)).Store(values + i);
+            (x * LaneMath.Sigmoid(x)).Store(results + i);
         }
     }
 
@@ -82,12 +82,10 @@ internal static unsafe class LaneFunctions
     /// <summary>gradient *= Phi(x) + x phi(x), phi the normal density.</summary>
     public static void GeluGradient(float* inputs, float* gradient, int count)
     {
-        const float rootOfTwoPi = 0.398942280f;
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(inputs + i);
-            Vector512<float> density = LaneMath.Exp(x * x * Vector512.Create(-0.5f)) * Vector512.Create(rootOfTwoPi);
-            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x, density, LaneMath.Sigmoid(x))).Store(gradient + i);
+            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x, LaneMath.NormalDensity(x), LaneMath.NormalCdf(x))).Store(gradient + i);
         }
     }
 

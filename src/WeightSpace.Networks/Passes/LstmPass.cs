@@ -25,16 +25,16 @@ internal sealed unsafe class LstmPass : RecurrentPass
         float* i = _gates + (4L * place * State), f = i + State, g = f + State, o = g + State;
         float* cell = _cells + ((long)place * State), next = cell + State, tanh = _cellTanhs + ((long)place * State);
         InputAndState(0, 4 * Width, input, i);
-        LaneFunctions.Sigmoid(i, 2 * State);
-        LaneFunctions.Tanh(g, State);
-        LaneFunctions.Sigmoid(o, State);
+        LaneFunctions.Sigmoid(i, i, 2 * State);
+        LaneFunctions.Tanh(g, g, State);
+        LaneFunctions.Sigmoid(o, o, State);
         for (int k = 0; k < State; k += Lanes.Count)
         {
             Vector512<float> c = Vector512.FusedMultiplyAdd(Vector512.Load(f + k), Vector512.Load(cell + k), Vector512.Load(i + k) * Vector512.Load(g + k));
             c.Store(next + k);
             c.Store(tanh + k);
         }
-        LaneFunctions.Tanh(tanh, State);
+        LaneFunctions.Tanh(tanh, tanh, State);
         for (int k = 0; k < State; k += Lanes.Count)
             (Vector512.Load(o + k) * Vector512.Load(tanh + k)).Store(after + k);
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using WeightSpace.Numerics;
 
@@ -34,6 +35,12 @@ internal sealed unsafe class PoolPass : LayerPass
         {
             for (int y = 0; y < _out.Height; y++)
             {
+                if (_spec is { IsMax: true, Kernel: 2, Stride: 2 })
+                {
+                    GreatestOfFour(Input + WindowAt(channel, y, 0), output);
+                    output += _out.Width * Stride;
+                    continue;
+                }
                 for (int x = 0; x < _out.Width; x++, output += Stride)
                 {
                     if (_spec.IsMax)
@@ -44,6 +51,26 @@ internal sealed unsafe class PoolPass : LayerPass
             }
         }
     }
+
+    /// <summary>A row of 2 x 2 windows, the size that almost all networks have.</summary>
+    private void GreatestOfFour(float* upper, float* output)
+    {
+        nint stride = Stride;
+        float* lower = upper + (_in.Width * stride);
+        for (int x = 0; x < _out.Width; x++, upper += 2 * stride, lower += 2 * stride)
+        {
+            for (nint lane = 0; lane < stride; lane += Lanes.Count, output += Lanes.Count)
+            {
+                Vector512<float> greatest = Vector512.Load(upper + lane);
+                greatest = Greater(greatest, Vector512.Load(upper + stride + lane));
+                greatest = Greater(greatest, Vector512.Load(lower + lane));
+                Greater(greatest, Vector512.Load(lower + stride + lane)).Store(output);
+            }
+        }
+    }
+
+    private static Vector512<float> Greater(Vector512<float> greatest, Vector512<float> value) =>
+        Vector512.ConditionalSelect(Vector512.GreaterThan(value, greatest), value, greatest);
 
     private void Greatest(float* window, float* output)
     {
@@ -57,7 +84,7 @@ internal sealed unsafe class PoolPass : LayerPass
                 for (int j = 0; j < kernel; j++)
                 {
                     Vector512<float> value = Vector512.Load(window + (i * row) + (j * stride) + lane);
-                    greatest = Vector512.ConditionalSelect(Vector512.GreaterThan(value, greatest), value, greatest);
+                    greatest = Greater(greatest, value);
                 }
             }
             greatest.Store(output + lane);
@@ -92,6 +119,13 @@ internal sealed unsafe class PoolPass : LayerPass
         {
             for (int y = 0; y < _out.Height; y++)
             {
+                if (_tiles && _spec is { IsMax: true, Kernel: 2 })
+                {
+                    ToGreatestOfFour(WindowAt(channel, y, 0), output, gradient, below);
+                    output += _out.Width * Stride;
+                    gradient += _out.Width * Stride;
+                    continue;
+                }
                 for (int x = 0; x < _out.Width; x++, output += Stride, gradient += Stride)
                 {
                     nint window = WindowAt(channel, y, x);
@@ -103,6 +137,38 @@ internal sealed unsafe class PoolPass : LayerPass
             }
         }
         return below;
+    }
+
+    /// <summary>A row of 2 x 2 windows.</summary>
+    private void ToGreatestOfFour(nint window, float* output, float* gradient, float* below)
+    {
+        nint stride = Stride, row = _in.Width * stride;
+        float* upper = Input + window, lower = upper + row, upperTo = below + window, lowerTo = upperTo + row;
+        for (int x = 0; x < _out.Width; x++)
+        {
+            for (nint lane = 0; lane < stride; lane += Lanes.Count)
+            {
+                Vector512<float> greatest = Vector512.Load(output + lane), left = Vector512.Load(gradient + lane);
+                Give(upper + lane, upperTo + lane, greatest, ref left);
+                Give(upper + stride + lane, upperTo + stride + lane, greatest, ref left);
+                Give(lower + lane, lowerTo + lane, greatest, ref left);
+                Give(lower + stride + lane, lowerTo + stride + lane, greatest, ref left);
+            }
+            output += stride;
+            gradient += stride;
+            upper += 2 * stride;
+            lower += 2 * stride;
+            upperTo += 2 * stride;
+            lowerTo += 2 * stride;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Give(float* value, float* to, Vector512<float> greatest, ref Vector512<float> left)
+    {
+        Vector512<float> isGreatest = Vector512.Equals(Vector512.Load(value), greatest);
+        Vector512.ConditionalSelect(isGreatest, left, Vector512<float>.Zero).Store(to);
+        left = Vector512.ConditionalSelect(isGreatest, Vector512<float>.Zero, left);
     }
 
     private void ToGreatest(float* window, float* output, float* gradient, float* below)

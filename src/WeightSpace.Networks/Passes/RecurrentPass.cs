@@ -100,8 +100,8 @@ internal abstract unsafe class RecurrentPass : LayerPass
         float* hiddenBias = inputBias + rows;
         new ReadOnlySpan<float>(parameters, rows * Inputs).CopyTo(new Span<float>(InputWeights, rows * Inputs));
         new ReadOnlySpan<float>(hidden, rows * Width).CopyTo(new Span<float>(HiddenWeights, rows * Width));
-        Transpose(parameters, rows, Inputs, BothTransposed, rows);
-        Transpose(hidden, rows, Width, BothTransposed + (rows * Inputs), rows);
+        LaneTranspose.Run(parameters, rows, Inputs, Inputs, BothTransposed, rows);
+        LaneTranspose.Run(hidden, rows, Width, Width, BothTransposed + (rows * Inputs), rows);
         for (int row = 0; row < rows; row++)
         {
             HiddenBias[row] = hiddenBias[row];

@@ -16,9 +16,9 @@ internal sealed unsafe class RnnPass : RecurrentPass
     {
         InputAndState(0, Width, input, after);
         if (_isTanh)
-            LaneFunctions.Tanh(after, State);
+            LaneFunctions.Tanh(after, after, State);
         else
-            LaneFunctions.LeakyRelu(after, State, 0);
+            LaneFunctions.LeakyRelu(after, after, State, 0);
     }
 
     private protected override void BackwardPlace(int place, float* above, float* carry, float* deltas)

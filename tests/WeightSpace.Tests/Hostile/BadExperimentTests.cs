@@ -110,7 +110,7 @@ public sealed class BadExperimentTests
     [InlineData("{learning_rate: [0.001, 0.003]}", "{alpha: [0.1, 0.2]}", "alpha", "no network is trained by an optimizer that has it")]
     [InlineData("{learning_rate: [0.001, 0.003]}", "{clip_norm: [none, nil]}", "clip_norm", "a number, above 0")]
     [InlineData("batch: 32", "batch: 4096\n  evaluation: {sequences: 1000001}", "sequences", "1 to 1000000")]
-    [InlineData("sequence: 32", "sequence: 4096", "numbers for", "make the batch or the layers smaller", "gru: 4, layers: 2", "gru: 1024", "batch: 32", "batch: 1024")]
+    [InlineData("sequence: 32", "sequence: 4096", "numbers for", "make the batch or the layers smaller", "gru: 4, layers: 2", "gru: 1024", "{dense: 8, name: out}", "batch_norm, {dense: 8}", "batch: 32", "batch: 1024")]
     [InlineData("gru: 4", "gru: 2000", "gru", "1 to 1024")]
     [InlineData("gru: 4, layers: 2", "gru: 1024, layers: 8", "weights", "16777216")]
     [InlineData("name: own", "name: ../own", "architecture.name", "A-Z")]

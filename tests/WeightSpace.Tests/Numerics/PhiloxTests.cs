@@ -12,6 +12,21 @@ public sealed class PhiloxTests
     public void GivesThePublishedVectors(uint c0, uint c1, uint c2, uint c3, uint k0, uint k1, uint w0, uint w1, uint w2, uint w3) =>
         Assert.Equal((w0, w1, w2, w3), Philox.Block(c0, c1, c2, c3, k0, k1));
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(uint.MaxValue - 7UL)]
+    [InlineData(ulong.MaxValue - 3)]
+    public void SixteenSideBySideAreSixteenOneByOne(ulong first)
+    {
+        const ulong key = 0xFEDCBA9876543210;
+        var (w0, w1, w2, w3) = Philox.Blocks(77, first, 0x80000005, key);
+        for (int lane = 0; lane < Lanes.Count; lane++)
+        {
+            ulong item = first + (ulong)lane;
+            Assert.Equal(Philox.Block(77, (uint)item, (uint)(item >> 32), 0x80000005, unchecked((uint)key), (uint)(key >> 32)), (w0[lane], w1[lane], w2[lane], w3[lane]));
+        }
+    }
+
     [Fact]
     public void StreamsOfOtherSeedsPurposesAndItemsDiffer()
     {

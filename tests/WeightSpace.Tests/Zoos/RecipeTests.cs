@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
 using WeightSpace.Zoos;
@@ -227,6 +228,31 @@ public sealed class RecipeTests
             Assert.Equal(501, RecipeJson.Read(json.RootElement).MaxCheckpoints);
         else
             Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(json.RootElement)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AnyNumberInARecipeIsReadOrRefused()
+    {
+        string text = Encoding.UTF8.GetString(Digits("schedule: {name: one_cycle, warm_up: {steps: 5}}, clip_norm: 1", EveryLayer).CanonicalJson);
+        int refused = 0, read = 0;
+        foreach (Match number in Regex.Matches(text, "(?<=[:\\[,])-?[0-9][-+.0-9E]*(?=[,\\]}])"))
+        {
+            foreach (string other in (string[])["-1", "0", "2", "0.5", "1024", "4194304", "2147483647", "9223372036854775807", "1e308", "1e999", "null", "[]", "\"x\""])
+            {
+                using JsonDocument json = JsonDocument.Parse(string.Concat(text.AsSpan(0, number.Index), other, text.AsSpan(number.Index + number.Length)));
+                try
+                {
+                    RecipeJson.Read(json.RootElement);
+                    read++;
+                }
+                catch (InvalidDataException)
+                {
+                    refused++;
+                }
+            }
+        }
+        Assert.InRange(read, 50, 400);
+        Assert.InRange(refused, 500, 5000);
     }
 
     [Theory]
