@@ -22,7 +22,7 @@ internal static class DropoutMasks
                 float* aligned = (float*)(((nint)start + 63) & ~63);
                 for (int sample = 0; sample < samples; sample++)
                 {
-                    DropoutMask.Fill(seed, layer, first + sample, 1, places, features, stride, (float)(1 / (1 - dropout.Probability)), (uint)(dropout.Probability * 4294967296.0), aligned);
+                    DropoutMask.Fill(seed, layer, first + sample, 1, places, features, stride, (float)(1 / (1 - dropout.Probability)), DropoutMask.Threshold(dropout.Probability), aligned);
                     all[sample] = new double[places][];
                     for (int place = 0; place < places; place++)
                     {
