@@ -151,8 +151,7 @@ public static class LaneMath
         p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N1));
         p = Vector512.FusedMultiplyAdd(p, a, Vector512.Create(N0));
         Vector512<float> minus = -a * p;
-        (Vector512<float> expm1, Vector512<float> scale) = ExpParts(minus);
-        Vector512<float> tail = Vector512.FusedMultiplyAdd(expm1, scale, scale) * Vector512.Create(0.5f);
+        Vector512<float> tail = Exp(minus) * Vector512.Create(0.5f);
         tail = Vector512.ConditionalSelect(Vector512.LessThan(minus, Vector512.Create(-87f)), Vector512<float>.Zero, tail);
         return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), tail, Vector512<float>.One - tail);
     }
