@@ -1,8 +1,6 @@
-using System.Globalization;
 using WeightSpace.Analysis.Classification;
 using WeightSpace.Analysis.Divergence;
 using WeightSpace.Analysis.Views;
-using WeightSpace.Networks;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Analysis;
@@ -58,7 +56,7 @@ public static class ZooAnalysis
         ViewSummary[] summaries = [.. views.Select((view, index) => new ViewSummary(view.Name, view.Title, view.Explanation, view.IsStandardised, features[0][index].Columns))];
         return new ArchitectureAnalysis(
             cohort.Architecture.Name,
-            Describe(cohort.Architecture),
+            RecipeWords.Layers(cohort.Architecture),
             cohort.Architecture.Parameters.Count,
             cohort.InitSeeds,
             cohort.Networks.Select(network => network.DataSeed).Distinct().Count(),
@@ -232,19 +230,4 @@ public static class ZooAnalysis
     private static bool IsUsable(PopulationNetwork network) => network.Status == NetworkStatus.Finished && network.Checkpoints.Count > 0;
 
     private static string Status(PopulationNetwork network) => network.Status.ToString().ToLowerInvariant();
-
-    /// <summary>Layers in words, equal neighbours counted: <c>gru 9-12, 3 x gru 12-12, 4 x dense 12-12 relu, dense 12-8</c>.</summary>
-    private static string Describe(Architecture architecture)
-    {
-        var parts = new List<(string Text, int Count)>();
-        foreach (LayerSpec layer in architecture.Layers)
-        {
-            string text = layer is ActivationSpec ? layer.Type : $"{layer.Type} {layer.Inputs}\u2013{layer.Outputs}";
-            if (parts.Count > 0 && parts[^1].Text == text)
-                parts[^1] = (text, parts[^1].Count + 1);
-            else
-                parts.Add((text, 1));
-        }
-        return string.Join(", ", parts.Select(part => part.Count == 1 ? part.Text : string.Create(CultureInfo.InvariantCulture, $"{part.Count} \u00d7 {part.Text}")));
-    }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using WeightSpace.Tasks;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Analysis;
@@ -35,21 +36,9 @@ public static class ZooPopulation
             zoo.ReadWeights([.. places.Select(place => checkpoints[place.Network][place.Checkpoint])], weights));
     }
 
-    /// <summary>All of the training that can move a weight, beside task and seeds, in words.</summary>
-    private static string Setting(Recipe recipe)
-    {
-        TrainingSpec training = recipe.Training;
-        string settings = training.Optimizer switch
-        {
-            AdamSpec adam => string.Create(CultureInfo.InvariantCulture, $"beta1 {adam.Beta1}, beta2 {adam.Beta2}, eps {adam.Epsilon}"),
-            SgdSpec sgd => string.Create(CultureInfo.InvariantCulture, $"momentum {sgd.Momentum}"),
-            OptimizerSpec other => throw new ArgumentException($"the optimizer '{other.Name}' is not known here", nameof(recipe)),
-        };
-        string stop = training.Stop.EvalLoss is { } loss
-            ? string.Create(CultureInfo.InvariantCulture, $", or until the held-out loss is below {loss} (checked every {training.Stop.CheckEvery} steps)") : "";
-        return string.Create(CultureInfo.InvariantCulture,
-            $"{training.Optimizer.Name}, learning rate {training.Optimizer.LearningRate}, {settings}; batch {training.Batch}; sequences of {recipe.Task.Places}; {training.Stop.Steps} steps{stop}");
-    }
+    /// <summary>All that can move a weight, beside the kind of task and the seeds, in words.</summary>
+    private static string Setting(Recipe recipe) =>
+        recipe.Task is MachineTask machine ? string.Create(CultureInfo.InvariantCulture, $"{RecipeWords.Training(recipe.Training)}; sequences of {machine.SequenceLength}") : RecipeWords.Training(recipe.Training);
 
     private static List<Fact> Provenance(Zoo zoo)
     {

@@ -57,15 +57,15 @@ internal static class DryRun
     private static (double Step, double Sequence) Time(Recipe recipe, TimeProvider time)
     {
         using var workspace = new Workspace(recipe.Architecture, recipe.Task.Places, recipe.Training.Batch);
+        TaskData data = TaskData.Of(recipe.Task);
         float[] weights = new float[recipe.Architecture.Parameters.Count];
         WeightSpace.Networks.Initialisation.PyTorchDefault(recipe.Architecture.Parameters, recipe.InitSeed, weights);
         double step = Seconds(time, index =>
         {
-            workspace.Sample(recipe.Task, recipe.DataSeed, Split.Train, index, recipe.Training.Batch);
-            workspace.LossAndGradient(weights);
+            workspace.LossAndGradient(data, recipe.Training.Loss, recipe.DataSeed, index, weights);
         });
         var evaluation = new EvaluationSpec(32, 1);
-        return (step, Seconds(time, _ => workspace.Evaluate(recipe.Task, evaluation, weights)) / evaluation.Sequences);
+        return (step, Seconds(time, _ => workspace.Evaluate(data, recipe.Training.Loss, evaluation, weights)) / evaluation.Sequences);
     }
 
     private static double Seconds(TimeProvider time, Action<int> work)

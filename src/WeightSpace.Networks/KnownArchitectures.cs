@@ -5,6 +5,9 @@ public static class KnownArchitectures
 {
     public const string MldsName = "mlds", LeNet5Name = "lenet5", ZooCnnSmallName = "zoo-cnn-s", ZooCnnLargeName = "zoo-cnn-l";
 
+    /// <summary>The activation of the convolutional ones where none is chosen.</summary>
+    public const Activation DefaultActivation = Activation.Tanh;
+
     public static IReadOnlyList<string> Names { get; } = [MldsName, LeNet5Name, ZooCnnSmallName, ZooCnnLargeName];
 
     /// <summary>
@@ -32,7 +35,7 @@ public static class KnownArchitectures
     /// 61,706 parameters for 1x28x28 inputs and 10 outputs. The published network connects its second convolution sparsely and
     /// ends in radial basis functions; this one does not.
     /// </summary>
-    public static Architecture LeNet5(Shape input, int outputs, Activation activation = Activation.Tanh, double dropout = 0)
+    public static Architecture LeNet5(Shape input, int outputs, Activation activation = DefaultActivation, double dropout = 0)
     {
         var stack = new Stack(input);
         stack.Conv(6, 5, padding: 2).Act(activation).AveragePool().Conv(16, 5).Act(activation).AveragePool().Flatten();
@@ -44,7 +47,7 @@ public static class KnownArchitectures
     /// The small CNN of the model zoos (Schürholt et al., arXiv 2209.14764): convolutions of 8, 6 and 4 channels with kernels 5, 5 and 2, max pooling behind
     /// the first two, dense layers of 20 and 10. 2,464 parameters for 1x28x28 inputs and 10 outputs.
     /// </summary>
-    public static Architecture ZooCnnSmall(Shape input, int outputs, Activation activation = Activation.Tanh, double dropout = 0)
+    public static Architecture ZooCnnSmall(Shape input, int outputs, Activation activation = DefaultActivation, double dropout = 0)
     {
         var stack = new Stack(input);
         stack.Conv(8, 5).MaxPool().Act(activation).Drop(dropout).Conv(6, 5).MaxPool().Act(activation).Drop(dropout).Conv(4, 2).Act(activation).Flatten();
@@ -56,7 +59,7 @@ public static class KnownArchitectures
     /// The large CNN of the model zoos (arXiv 2209.14764): convolutions of 16, 32 and 15 channels with 3x3 kernels, each with max pooling, dense
     /// layers of 20 and 10. 10,853 parameters for 3x32x32 inputs and 10 outputs.
     /// </summary>
-    public static Architecture ZooCnnLarge(Shape input, int outputs, Activation activation = Activation.Tanh, double dropout = 0)
+    public static Architecture ZooCnnLarge(Shape input, int outputs, Activation activation = DefaultActivation, double dropout = 0)
     {
         var stack = new Stack(input);
         foreach (int channels in (int[])[16, 32, 15])

@@ -3,37 +3,34 @@ using System.Runtime.InteropServices;
 namespace WeightSpace.Numerics;
 
 /// <summary>
-/// One block of floats outside the managed heap, aligned to a cache line, zeroed, and handed out in aligned parts. A thread
-/// that trains allocates one and keeps it; nothing is allocated per step.
+/// Floats outside the managed heap, aligned to a cache line, zeroed, and freed together. A thread that trains takes its memory once and
+/// keeps it; nothing is allocated per step.
 /// </summary>
 public sealed unsafe class LaneBuffer : IDisposable
 {
-    private float* _start;
-    private readonly long _length;
-    private long _used;
-
-    /// <param name="length">Floats, the sum of all parts each rounded up by <see cref="Rounded"/>.</param>
-    public LaneBuffer(long length)
-    {
-        _length = length;
-        _start = (float*)NativeMemory.AlignedAlloc((nuint)(length * sizeof(float)), Lanes.Bytes);
-        NativeMemory.Clear(_start, (nuint)(length * sizeof(float)));
-    }
+    private readonly List<nint> _parts = [];
 
     ~LaneBuffer() => Free();
 
-    /// <summary>Floats that a part of this size takes.</summary>
-    public static long Rounded(long floats) => (floats + Lanes.Count - 1) / Lanes.Count * Lanes.Count;
+    /// <summary>Bytes taken so far.</summary>
+    public long Bytes { get; private set; }
 
-    /// <summary>The next part, zeroed, aligned to 64 bytes.</summary>
-    public float* Take(long floats)
+    /// <summary>So many floats, zeroed, aligned to 64 bytes.</summary>
+    public float* Take(long floats) => (float*)TakeBytes(floats * sizeof(float));
+
+    /// <summary>So many offsets, zeroed.</summary>
+    public nint* TakeOffsets(long count) => (nint*)TakeBytes(count * sizeof(nint));
+
+    private void* TakeBytes(long bytes)
     {
-        long rounded = Rounded(floats);
-        if (_used + rounded > _length)
-            throw new InvalidOperationException($"the buffer of {_length} floats has {_length - _used} left, {rounded} were asked for");
-        float* part = _start + _used;
-        _used += rounded;
-        return part;
+        // Each part starts at another place of a page: loads and stores a multiple of 4,096 bytes apart wait for each other.
+        nuint shift = (nuint)(_parts.Count % 16 * 4 * Lanes.Bytes);
+        nuint size = (nuint)(bytes + Lanes.Bytes) + shift;
+        byte* part = (byte*)NativeMemory.AlignedAlloc(size, Lanes.Bytes);
+        NativeMemory.Clear(part, size);
+        _parts.Add((nint)part);
+        Bytes += bytes;
+        return part + shift;
     }
 
     public void Dispose()
@@ -44,7 +41,8 @@ public sealed unsafe class LaneBuffer : IDisposable
 
     private void Free()
     {
-        NativeMemory.AlignedFree(_start);
-        _start = null;
+        foreach (nint part in _parts)
+            NativeMemory.AlignedFree((void*)part);
+        _parts.Clear();
     }
 }

@@ -1,319 +1,269 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace WeightSpace.Numerics;
 
 /// <summary>
-/// The two matrix kernels of training. Activations are [feature, lane], the lanes of a feature side by side (16 x blocks of them);
-/// weights are scalars that are broadcast. Each output lane is one chain of fused multiply-adds in a fixed order, so
-/// how the kernels are tiled for the registers of a CPU changes no bit.
+/// The matrix kernels of training. Activations are vectors of sixteen samples; weights are scalars that are broadcast. A matrix meets vectors that
+/// stand anywhere: at a place of a sequence, in the window of a convolution. Each output lane is one chain of fused multiply-adds in a
+/// fixed order, so how the kernels are tiled for the registers of a CPU changes no bit.
 /// </summary>
-public static unsafe class LaneMatrix
+public static unsafe partial class LaneMatrix
 {
-    /// <summary>Rows (outputs) of a panel: six rows of two blocks keep 12 chains in flight and fit 16 AVX2 or 32 AVX-512 registers.</summary>
-    public const int PanelRows = 6;
+    /// <summary>
+    /// Which vectors two operands meet at: <see cref="Outer"/> x <see cref="Inner"/> of them, the inner ones first. Steps are in floats.
+    /// </summary>
+    public struct Walk
+    {
+        public int Outer, Inner;
 
-    /// <summary>Floats that the panels of a [rows, columns] matrix take, biases included.</summary>
-    public static int PanelFloats(int rows, int columns) => (rows + PanelRows - 1) / PanelRows * PanelRows * (columns + 1);
+        /// <summary>From one vector to the next.</summary>
+        public nint LeftInner, RightInner;
+
+        /// <summary>What is added behind the inner ones: an outer step less the inner ones.</summary>
+        public nint LeftJump, RightJump;
+
+        /// <summary>A line of vectors.</summary>
+        public static Walk Line(int count, nint left, nint right) => new() { Outer = 1, Inner = count, LeftInner = left, RightInner = right };
+
+        /// <summary>The blocks of sixteen lanes within each of <paramref name="outer"/> places, which are <paramref name="left"/> and <paramref name="right"/> apart.</summary>
+        public static Walk Blocks(int outer, int blocks, nint left, nint right)
+        {
+            nint place = blocks * Lanes.Count;
+            return outer == 1 || (left == place && right == place) ? Line(outer * blocks, Lanes.Count, Lanes.Count)
+                : blocks == 1 ? Line(outer, left, right)
+                : new() { Outer = outer, Inner = blocks, LeftInner = Lanes.Count, RightInner = Lanes.Count, LeftJump = left - place, RightJump = right - place };
+        }
+    }
+
+    /// <summary>What the sums of <see cref="Multiply"/> start from.</summary>
+    public enum Start
+    {
+        Zero,
+        Bias,
+        /// <summary>What the output holds.</summary>
+        Output,
+    }
+
+    private struct Operands
+    {
+        public float* X0, X1, X2, X3, Y0, Y1, Y2, Y3;
+        public nint* Taps;
+        public int Columns;
+        public Start Start;
+        public nint WeightStep, RowStep;
+    }
+
+    /// <summary>Floats behind the weights and the bias of <see cref="Multiply"/> that it may read (and does nothing with).</summary>
+    public const int Overread = 12;
 
     /// <summary>
-    /// Packs a matrix for <see cref="Multiply"/>: panels of six rows, each its six biases and then, column by column, its six weights;
-    /// rows past the end are 0.
+    /// output[row, v] = start + the sum over columns, in order, of weight[column, row] * input[taps[column] + v].
     /// </summary>
-    /// <param name="weights">Element (row, column) stands at row * rowStride + column * columnStride.</param>
-    /// <param name="bias">[row], or null for zeros.</param>
-    public static void Pack(float* weights, int rows, int columns, int rowStride, int columnStride, float* bias, float* panels)
+    /// <param name="weights">Element (column, row) stands at column * weightStep + row.</param>
+    /// <param name="bias">[row]; used with <see cref="Start.Bias"/>.</param>
+    /// <param name="taps">[column]: where the vector that the column meets stands, in floats from the input of its place.</param>
+    /// <param name="rowStep">Floats from one output row to the next.</param>
+    /// <param name="walk">The vectors v; left is the input, right the output.</param>
+    public static void Multiply(float* weights, int weightStep, float* bias, Start start, int rows, int columns, nint* taps, float* input, float* output, int rowStep, in Walk walk)
     {
-        for (int first = 0; first < rows; first += PanelRows)
+        var operands = new Operands { Taps = taps, Columns = columns, Start = start, WeightStep = weightStep, RowStep = rowStep };
+        Operands* o = &operands;
+        int inner = walk.Inner;
+        for (int left = walk.Outer * walk.Inner; left > 0;)
         {
-            int valid = Math.Min(PanelRows, rows - first);
-            for (int row = 0; row < PanelRows; row++)
+            o->X0 = input;
+            o->Y0 = output;
+            if (left == 1 || !Lanes.IsOneRegister)
             {
-                bool real = row < valid;
-                panels[row] = real && bias != null ? bias[first + row] : 0;
-                float* source = weights + ((first + row) * rowStride);
-                for (int column = 0; column < columns; column++)
-                    panels[((column + 1) * PanelRows) + row] = real ? source[column * columnStride] : 0;
+                Next(walk, ref inner, ref input, ref output);
+                Rows1(o, weights, bias, rows);
+                left--;
+                continue;
             }
-            panels += PanelRows * (columns + 1);
-        }
-    }
-
-    /// <summary>
-    /// output[row, lane] = start + sum over columns, in order, of weight[row, column] * input[column, lane]; start is the panel's bias, or
-    /// what output holds when <paramref name="accumulate"/>.
-    /// </summary>
-    /// <param name="stride">Floats from one feature's lanes to the next one's, for input and output: 16 x blocks.</param>
-    public static void Multiply(float* panels, int rows, int columns, float* input, float* output, int stride, bool accumulate)
-    {
-        for (int first = 0; first < rows; first += PanelRows)
-        {
-            int valid = Math.Min(PanelRows, rows - first);
-            int lane = 0;
-            if (Lanes.IsOneRegister)
+            Next(walk, ref inner, ref input, ref output);
+            o->X1 = input;
+            o->Y1 = output;
+            Next(walk, ref inner, ref input, ref output);
+            if (left < 4)
             {
-                for (; lane + (2 * Lanes.Count) <= stride; lane += 2 * Lanes.Count)
-                    Tile6x2(panels, columns, input + lane, output + (first * stride) + lane, stride, valid, accumulate);
+                Rows2(o, weights, bias, rows);
+                left -= 2;
+                continue;
             }
-            for (; lane < stride; lane += Lanes.Count)
-                Tile6x1(panels, columns, input + lane, output + (first * stride) + lane, stride, valid, accumulate);
-            panels += PanelRows * (columns + 1);
+            o->X2 = input;
+            o->Y2 = output;
+            Next(walk, ref inner, ref input, ref output);
+            o->X3 = input;
+            o->Y3 = output;
+            Next(walk, ref inner, ref input, ref output);
+            Rows4(o, weights, bias, rows);
+            left -= 4;
         }
-    }
-
-    private static void Tile6x2(float* panel, int columns, float* input, float* output, int stride, int valid, bool accumulate)
-    {
-        Vector512<float> a0, a1, b0, b1, c0, c1, d0, d1, e0, e1, f0, f1;
-        if (accumulate)
-        {
-            float* o = output;
-            (a0, a1) = (Vector512.Load(o), Vector512.Load(o + 16));
-            (b0, b1) = valid > 1 ? (Vector512.Load(o += stride), Vector512.Load(o + 16)) : default;
-            (c0, c1) = valid > 2 ? (Vector512.Load(o += stride), Vector512.Load(o + 16)) : default;
-            (d0, d1) = valid > 3 ? (Vector512.Load(o += stride), Vector512.Load(o + 16)) : default;
-            (e0, e1) = valid > 4 ? (Vector512.Load(o += stride), Vector512.Load(o + 16)) : default;
-            (f0, f1) = valid > 5 ? (Vector512.Load(o += stride), Vector512.Load(o + 16)) : default;
-        }
-        else
-        {
-            a0 = a1 = Vector512.Create(panel[0]);
-            b0 = b1 = Vector512.Create(panel[1]);
-            c0 = c1 = Vector512.Create(panel[2]);
-            d0 = d1 = Vector512.Create(panel[3]);
-            e0 = e1 = Vector512.Create(panel[4]);
-            f0 = f1 = Vector512.Create(panel[5]);
-        }
-        for (int column = 0; column < columns; column++)
-        {
-            panel += PanelRows;
-            Vector512<float> x0 = Vector512.Load(input), x1 = Vector512.Load(input + 16);
-            Vector512<float> w = Vector512.Create(panel[0]);
-            a0 = Vector512.FusedMultiplyAdd(w, x0, a0);
-            a1 = Vector512.FusedMultiplyAdd(w, x1, a1);
-            w = Vector512.Create(panel[1]);
-            b0 = Vector512.FusedMultiplyAdd(w, x0, b0);
-            b1 = Vector512.FusedMultiplyAdd(w, x1, b1);
-            w = Vector512.Create(panel[2]);
-            c0 = Vector512.FusedMultiplyAdd(w, x0, c0);
-            c1 = Vector512.FusedMultiplyAdd(w, x1, c1);
-            w = Vector512.Create(panel[3]);
-            d0 = Vector512.FusedMultiplyAdd(w, x0, d0);
-            d1 = Vector512.FusedMultiplyAdd(w, x1, d1);
-            w = Vector512.Create(panel[4]);
-            e0 = Vector512.FusedMultiplyAdd(w, x0, e0);
-            e1 = Vector512.FusedMultiplyAdd(w, x1, e1);
-            w = Vector512.Create(panel[5]);
-            f0 = Vector512.FusedMultiplyAdd(w, x0, f0);
-            f1 = Vector512.FusedMultiplyAdd(w, x1, f1);
-            input += stride;
-        }
-        Store(a0, a1, output);
-        if (valid > 1) Store(b0, b1, output += stride);
-        if (valid > 2) Store(c0, c1, output += stride);
-        if (valid > 3) Store(d0, d1, output += stride);
-        if (valid > 4) Store(e0, e1, output += stride);
-        if (valid > 5) Store(f0, f1, output += stride);
-    }
-
-    private static void Tile6x1(float* panel, int columns, float* input, float* output, int stride, int valid, bool accumulate)
-    {
-        Vector512<float> a, b, c, d, e, f;
-        if (accumulate)
-        {
-            float* o = output;
-            a = Vector512.Load(o);
-            b = valid > 1 ? Vector512.Load(o += stride) : default;
-            c = valid > 2 ? Vector512.Load(o += stride) : default;
-            d = valid > 3 ? Vector512.Load(o += stride) : default;
-            e = valid > 4 ? Vector512.Load(o += stride) : default;
-            f = valid > 5 ? Vector512.Load(o += stride) : default;
-        }
-        else
-        {
-            a = Vector512.Create(panel[0]);
-            b = Vector512.Create(panel[1]);
-            c = Vector512.Create(panel[2]);
-            d = Vector512.Create(panel[3]);
-            e = Vector512.Create(panel[4]);
-            f = Vector512.Create(panel[5]);
-        }
-        for (int column = 0; column < columns; column++)
-        {
-            panel += PanelRows;
-            Vector512<float> x = Vector512.Load(input);
-            a = Vector512.FusedMultiplyAdd(Vector512.Create(panel[0]), x, a);
-            b = Vector512.FusedMultiplyAdd(Vector512.Create(panel[1]), x, b);
-            c = Vector512.FusedMultiplyAdd(Vector512.Create(panel[2]), x, c);
-            d = Vector512.FusedMultiplyAdd(Vector512.Create(panel[3]), x, d);
-            e = Vector512.FusedMultiplyAdd(Vector512.Create(panel[4]), x, e);
-            f = Vector512.FusedMultiplyAdd(Vector512.Create(panel[5]), x, f);
-            input += stride;
-        }
-        a.Store(output);
-        if (valid > 1) b.Store(output += stride);
-        if (valid > 2) c.Store(output += stride);
-        if (valid > 3) d.Store(output += stride);
-        if (valid > 4) e.Store(output += stride);
-        if (valid > 5) f.Store(output += stride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(Vector512<float> first, Vector512<float> second, float* output)
+    private static void Next(in Walk walk, ref int inner, ref float* input, ref float* output)
     {
-        first.Store(output);
-        second.Store(output + 16);
+        input += walk.LeftInner;
+        output += walk.RightInner;
+        if (--inner == 0)
+        {
+            inner = walk.Inner;
+            input += walk.LeftJump;
+            output += walk.RightJump;
+        }
+    }
+
+    private static void Rows4(Operands* o, float* weights, float* bias, int rows)
+    {
+        nint output = 0;
+        while (rows > 0)
+        {
+            int height = Height(rows);
+            if (height == 6)
+                Tile6x4(o, weights, bias, output, rows);
+            else
+                Tile4x4(o, weights, bias, output, rows);
+            weights += height;
+            bias += height;
+            output += height * o->RowStep;
+            rows -= height;
+        }
+    }
+
+    private static void Rows2(Operands* o, float* weights, float* bias, int rows)
+    {
+        nint output = 0;
+        while (rows > 0)
+        {
+            int height = rows >= 12 ? 12 : Height(rows);
+            if (height == 12)
+                Tile12x2(o, weights, bias, output, rows);
+            else if (height == 6)
+                Tile6x2(o, weights, bias, output, rows);
+            else
+                Tile4x2(o, weights, bias, output, rows);
+            weights += height;
+            bias += height;
+            output += height * o->RowStep;
+            rows -= height;
+        }
+    }
+
+    private static void Rows1(Operands* o, float* weights, float* bias, int rows)
+    {
+        nint output = 0;
+        while (rows > 0)
+        {
+            int height = rows >= 12 && Lanes.IsOneRegister ? 12 : Height(rows);
+            if (height == 12)
+                Tile12x1(o, weights, bias, output, rows);
+            else if (height == 6)
+                Tile6x1(o, weights, bias, output, rows);
+            else
+                Tile4x1(o, weights, bias, output, rows);
+            weights += height;
+            bias += height;
+            output += height * o->RowStep;
+            rows -= height;
+        }
+    }
+
+    /// <summary>Rows of the next tile, where so many rows are left: six, or four where that wastes fewer.</summary>
+    private static int Height(int rows) => rows is <= 4 or 7 or 8 ? 4 : 6;
+
+    /// <summary>transposed[column * rows + row] = weights[row * columns + column].</summary>
+    public static void Transpose(float* weights, int rows, int columns, float* transposed, int transposedStep)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            float* target = transposed + row;
+            for (int column = 0; column < columns; column++, target += transposedStep)
+                *target = *weights++;
+        }
     }
 
     /// <summary>
-    /// The weight gradient's sums, kept apart by lane: sums[row, column] (16 lanes each) += left[t, row, lanes] * right[t, column, lanes], over
-    /// places t from the last to the first and the blocks of lanes in order.
+    /// The weight gradient's sums, kept apart by lane: sums[row, column] (16 lanes each) += left[row, v] * right[taps[column] + v] over the vectors v of a walk, in
+    /// its order.
     /// </summary>
-    /// <param name="leftStep">Floats from place t to t + 1 of left; rows are <paramref name="stride"/> apart.</param>
-    public static void AccumulateOuter(float* left, int rows, int leftStep, float* right, int columns, int rightStep, int places, int stride, float* sums)
+    /// <param name="leftRow">Floats from one row of left to the next.</param>
+    /// <param name="accumulate">False: sums begins at 0 instead of what it holds.</param>
+    public static void AccumulateOuter(float* left, nint leftRow, int rows, float* right, nint* taps, int columns, in Walk walk, float* sums, bool accumulate)
     {
-        int tile = Lanes.IsOneRegister ? 4 : 2;
-        for (int row = 0; row < rows; row += tile)
+        nint sumRow = columns * Lanes.Count;
+        int width = Lanes.IsOneRegister ? 4 : 2;
+        fixed (Walk* w = &walk)
         {
-            for (int column = 0; column < columns; column += tile)
+            while (rows > 0)
             {
-                float* sum = sums + (((row * columns) + column) * Lanes.Count);
-                float* a = left + (row * stride), b = right + (column * stride);
-                if (row + tile > rows || column + tile > columns)
-                    Edge(a, Math.Min(tile, rows - row), leftStep, b, Math.Min(tile, columns - column), rightStep, places, stride, sum, columns);
-                else if (Lanes.IsOneRegister)
-                    Outer4x4(a, leftStep, b, rightStep, places, stride, sum, columns * Lanes.Count);
-                else
-                    Outer2x2(a, leftStep, b, rightStep, places, stride, sum, columns * Lanes.Count);
-            }
-        }
-    }
-
-    private static void Outer4x4(float* left, int leftStep, float* right, int rightStep, int places, int stride, float* sums, int sumStride)
-    {
-        float* s1 = sums + sumStride, s2 = s1 + sumStride, s3 = s2 + sumStride;
-        Vector512<float> a0 = Vector512.Load(sums), a1 = Vector512.Load(sums + 16), a2 = Vector512.Load(sums + 32), a3 = Vector512.Load(sums + 48);
-        Vector512<float> b0 = Vector512.Load(s1), b1 = Vector512.Load(s1 + 16), b2 = Vector512.Load(s1 + 32), b3 = Vector512.Load(s1 + 48);
-        Vector512<float> c0 = Vector512.Load(s2), c1 = Vector512.Load(s2 + 16), c2 = Vector512.Load(s2 + 32), c3 = Vector512.Load(s2 + 48);
-        Vector512<float> d0 = Vector512.Load(s3), d1 = Vector512.Load(s3 + 16), d2 = Vector512.Load(s3 + 32), d3 = Vector512.Load(s3 + 48);
-        left += (places - 1) * leftStep;
-        right += (places - 1) * rightStep;
-        int stride2 = 2 * stride, stride3 = 3 * stride;
-        for (int place = places; place > 0; place--)
-        {
-            float* l = left, r = right;
-            for (int lane = 0; lane < stride; lane += Lanes.Count)
-            {
-                Vector512<float> r0 = Vector512.Load(r), r1 = Vector512.Load(r + stride), r2 = Vector512.Load(r + stride2), r3 = Vector512.Load(r + stride3);
-                Vector512<float> x = Vector512.Load(l);
-                a0 = Vector512.FusedMultiplyAdd(x, r0, a0);
-                a1 = Vector512.FusedMultiplyAdd(x, r1, a1);
-                a2 = Vector512.FusedMultiplyAdd(x, r2, a2);
-                a3 = Vector512.FusedMultiplyAdd(x, r3, a3);
-                x = Vector512.Load(l + stride);
-                b0 = Vector512.FusedMultiplyAdd(x, r0, b0);
-                b1 = Vector512.FusedMultiplyAdd(x, r1, b1);
-                b2 = Vector512.FusedMultiplyAdd(x, r2, b2);
-                b3 = Vector512.FusedMultiplyAdd(x, r3, b3);
-                x = Vector512.Load(l + stride2);
-                c0 = Vector512.FusedMultiplyAdd(x, r0, c0);
-                c1 = Vector512.FusedMultiplyAdd(x, r1, c1);
-                c2 = Vector512.FusedMultiplyAdd(x, r2, c2);
-                c3 = Vector512.FusedMultiplyAdd(x, r3, c3);
-                x = Vector512.Load(l + stride3);
-                d0 = Vector512.FusedMultiplyAdd(x, r0, d0);
-                d1 = Vector512.FusedMultiplyAdd(x, r1, d1);
-                d2 = Vector512.FusedMultiplyAdd(x, r2, d2);
-                d3 = Vector512.FusedMultiplyAdd(x, r3, d3);
-                l += Lanes.Count;
-                r += Lanes.Count;
-            }
-            left -= leftStep;
-            right -= rightStep;
-        }
-        a0.Store(sums);
-        a1.Store(sums + 16);
-        a2.Store(sums + 32);
-        a3.Store(sums + 48);
-        b0.Store(s1);
-        b1.Store(s1 + 16);
-        b2.Store(s1 + 32);
-        b3.Store(s1 + 48);
-        c0.Store(s2);
-        c1.Store(s2 + 16);
-        c2.Store(s2 + 32);
-        c3.Store(s2 + 48);
-        d0.Store(s3);
-        d1.Store(s3 + 16);
-        d2.Store(s3 + 32);
-        d3.Store(s3 + 48);
-    }
-
-    private static void Outer2x2(float* left, int leftStep, float* right, int rightStep, int places, int stride, float* sums, int sumStride)
-    {
-        float* s1 = sums + sumStride;
-        Vector512<float> a0 = Vector512.Load(sums), a1 = Vector512.Load(sums + 16), b0 = Vector512.Load(s1), b1 = Vector512.Load(s1 + 16);
-        left += (places - 1) * leftStep;
-        right += (places - 1) * rightStep;
-        for (int place = places; place > 0; place--)
-        {
-            for (int lane = 0; lane < stride; lane += Lanes.Count)
-            {
-                Vector512<float> r0 = Vector512.Load(right + lane), r1 = Vector512.Load(right + stride + lane);
-                Vector512<float> x = Vector512.Load(left + lane);
-                a0 = Vector512.FusedMultiplyAdd(x, r0, a0);
-                a1 = Vector512.FusedMultiplyAdd(x, r1, a1);
-                x = Vector512.Load(left + stride + lane);
-                b0 = Vector512.FusedMultiplyAdd(x, r0, b0);
-                b1 = Vector512.FusedMultiplyAdd(x, r1, b1);
-            }
-            left -= leftStep;
-            right -= rightStep;
-        }
-        a0.Store(sums);
-        a1.Store(sums + 16);
-        b0.Store(s1);
-        b1.Store(s1 + 16);
-    }
-
-    private static void Edge(float* left, int rows, int leftStep, float* right, int columns, int rightStep, int places, int stride, float* sums, int allColumns)
-    {
-        for (int row = 0; row < rows; row++)
-        {
-            for (int column = 0; column < columns; column++)
-            {
-                float* at = sums + (((row * allColumns) + column) * Lanes.Count);
-                Vector512<float> sum = Vector512.Load(at);
-                for (int place = places - 1; place >= 0; place--)
+                int height = Lanes.IsOneRegister ? Height(rows) : 2;
+                float* at = sums;
+                nint* tap = taps;
+                for (int columnsLeft = columns; columnsLeft > 0; columnsLeft -= width, tap += width, at += width * Lanes.Count)
                 {
-                    float* l = left + (place * leftStep) + (row * stride), r = right + (place * rightStep) + (column * stride);
-                    for (int lane = 0; lane < stride; lane += Lanes.Count)
-                        sum = Vector512.FusedMultiplyAdd(Vector512.Load(l + lane), Vector512.Load(r + lane), sum);
+                    if (height == 6)
+                        Outer6x4(left, leftRow, rows, right, tap, columnsLeft, w, at, sumRow, accumulate);
+                    else if (height == 4)
+                        Outer4x4(left, leftRow, rows, right, tap, columnsLeft, w, at, sumRow, accumulate);
+                    else
+                        Outer2x2(left, leftRow, rows, right, tap, columnsLeft, w, at, sumRow, accumulate);
                 }
-                sum.Store(at);
+                left += height * leftRow;
+                sums += height * sumRow;
+                rows -= height;
             }
         }
     }
 
-    /// <summary>sums[row] (16 lanes each) += values[t, row, lanes], over places and blocks in the order of <see cref="AccumulateOuter"/>: the bias gradient.</summary>
-    public static void AccumulateRows(float* values, int rows, int step, int places, int stride, float* sums)
+    /// <summary>sums[row] (16 lanes each) += left[row, v] over the vectors of a walk in its order: the bias gradient.</summary>
+    public static void AccumulateRows(float* left, nint leftRow, int rows, in Walk walk, float* sums, bool accumulate)
     {
-        for (int row = 0; row < rows; row++)
+        for (int row = 0; row < rows; row++, left += leftRow, sums += Lanes.Count)
         {
-            Vector512<float> sum = Vector512.Load(sums + (row * Lanes.Count));
-            for (int place = places - 1; place >= 0; place--)
+            Vector512<float> sum = accumulate ? Vector512.Load(sums) : Vector512<float>.Zero;
+            float* at = left;
+            for (int outer = walk.Outer; outer > 0; outer--, at += walk.LeftJump)
             {
-                float* at = values + (place * step) + (row * stride);
-                for (int lane = 0; lane < stride; lane += Lanes.Count)
-                    sum += Vector512.Load(at + lane);
+                for (int inner = walk.Inner; inner > 0; inner--, at += walk.LeftInner)
+                    sum += Vector512.Load(at);
             }
-            sum.Store(sums + (row * Lanes.Count));
+            sum.Store(sums);
         }
     }
 
     /// <summary>totals[i] = the sum of the 16 lanes of sums[i], by the tree of <see cref="Lanes.Sum"/>.</summary>
     public static void ReduceLanes(float* sums, int count, float* totals)
     {
-        for (int i = 0; i < count; i++)
-            totals[i] = Lanes.Sum(Vector512.Load(sums + (i * Lanes.Count)));
+        int i = 0;
+        if (Avx512F.IsSupported)
+        {
+            for (; i + Lanes.Count <= count; i += Lanes.Count)
+                Reduce16(sums + ((nint)i * Lanes.Count)).Store(totals + i);
+        }
+        for (; i < count; i++)
+            totals[i] = Lanes.Sum(Vector512.Load(sums + ((nint)i * Lanes.Count)));
+    }
+
+    /// <summary>The sums of 16 vectors, transposing as it adds: lanes i and i + 8 of all first, then i + 4, i + 2, i + 1.</summary>
+    private static Vector512<float> Reduce16(float* sums)
+    {
+        Vector512<float> a = Reduce4(sums), b = Reduce4(sums + 64), c = Reduce4(sums + 128), d = Reduce4(sums + 192);
+        Vector512<float> ab = Avx512F.Shuffle(a, b, 0b01_00_01_00) + Avx512F.Shuffle(a, b, 0b11_10_11_10);
+        Vector512<float> cd = Avx512F.Shuffle(c, d, 0b01_00_01_00) + Avx512F.Shuffle(c, d, 0b11_10_11_10);
+        Vector512<float> all = Avx512F.Shuffle(ab, cd, 0b10_00_10_00) + Avx512F.Shuffle(ab, cd, 0b11_01_11_01);
+        return Avx512F.PermuteVar16x32(all, Vector512.Create(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    }
+
+    /// <summary>Four vectors to one: 128-bit part j holds vector j's four sums of lanes i, i + 4, i + 8, i + 12.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Reduce4(float* sums)
+    {
+        Vector512<float> a = Vector512.Load(sums), b = Vector512.Load(sums + 16), c = Vector512.Load(sums + 32), d = Vector512.Load(sums + 48);
+        Vector512<float> ab = Avx512F.Shuffle4x128(a, b, 0b01_00_01_00) + Avx512F.Shuffle4x128(a, b, 0b11_10_11_10);
+        Vector512<float> cd = Avx512F.Shuffle4x128(c, d, 0b01_00_01_00) + Avx512F.Shuffle4x128(c, d, 0b11_10_11_10);
+        return Avx512F.Shuffle4x128(ab, cd, 0b10_00_10_00) + Avx512F.Shuffle4x128(ab, cd, 0b11_01_11_01);
     }
 }

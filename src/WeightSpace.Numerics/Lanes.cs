@@ -19,6 +19,10 @@ public static class Lanes
     /// <summary>Lanes that a batch of samples takes: the next multiple of 16.</summary>
     public static int Padded(int samples) => (samples + Count - 1) / Count * Count;
 
+    /// <summary>All bits of the first lanes, none of the others; all lanes where <paramref name="count"/> is 16 or more.</summary>
+    public static Vector512<float> FirstOf(int count) =>
+        Vector512.LessThan(Vector512.CreateSequence(0f, 1f), Vector512.Create((float)count));
+
     /// <summary>
     /// The sum of the 16 lanes by the one fixed tree: lane i + lane i+8, then i + i+4, i + i+2, i + i+1.
     /// </summary>

@@ -3,7 +3,7 @@ namespace WeightSpace.Tasks;
 /// <summary>The data of one task. An object belongs to a thread: what it needs to draw quickly, it keeps.</summary>
 public abstract class TaskData
 {
-    private protected TaskData(TaskSpec task) => Task = task;
+    protected TaskData(TaskSpec task) => Task = task;
 
     public TaskSpec Task { get; }
 

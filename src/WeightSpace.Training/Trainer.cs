@@ -1,4 +1,5 @@
 using WeightSpace.Networks;
+using WeightSpace.Tasks;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Training;
@@ -7,6 +8,7 @@ namespace WeightSpace.Training;
 public sealed class Trainer : ITrainer, IDisposable
 {
     private Workspace? _workspace;
+    private TaskData? _data;
 
     public ITrainingRun Start(Recipe recipe, TrainingState? from)
     {
@@ -16,7 +18,9 @@ public sealed class Trainer : ITrainer, IDisposable
             _workspace?.Dispose();
             _workspace = new Workspace(recipe.Architecture, recipe.Task.Places, recipe.Training.Batch);
         }
-        return new TrainingLoop(_workspace, recipe, from);
+        if (_data is null || _data.Task != recipe.Task)
+            _data = TaskData.Of(recipe.Task);
+        return new TrainingLoop(_workspace, _data, recipe, from);
     }
 
     private static bool SameLayers(Architecture a, Architecture b) => ReferenceEquals(a, b) || a.Layers.SequenceEqual(b.Layers);

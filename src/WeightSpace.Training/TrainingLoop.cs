@@ -8,9 +8,10 @@ namespace WeightSpace.Training;
 /// Training of one network: draw a batch, forward, loss, backward, update; now and then a checkpoint. This file is the algorithm;
 /// everything that a recipe's bytes depend on is called from <see cref="TrainOneStep"/> and <see cref="Evaluate"/>.
 /// </summary>
-public sealed unsafe class TrainingLoop : ITrainingRun
+public sealed class TrainingLoop : ITrainingRun
 {
     private readonly Workspace _workspace;
+    private readonly TaskData _data;
     private readonly Recipe _recipe;
     private readonly OptimizerSpec _optimizer;
     private readonly float[] _weights;
@@ -19,23 +20,24 @@ public sealed unsafe class TrainingLoop : ITrainingRun
     private readonly List<Snapshot> _snapshots = [];
     private float? _trainLoss;
 
-    internal TrainingLoop(Workspace workspace, Recipe recipe, TrainingState? from)
+    internal TrainingLoop(Workspace workspace, TaskData data, Recipe recipe, TrainingState? from)
     {
         _workspace = workspace;
+        _data = data;
         _recipe = recipe;
         _optimizer = recipe.Training.Optimizer;
         int parameters = recipe.Architecture.Parameters.Count;
         if (from is null)
         {
             _weights = new float[parameters];
-            _optimizerState = new float[_optimizer.Slots.Count * parameters];
+            _optimizerState = new float[_optimizer.Slots.Count * recipe.Architecture.Parameters.TrainedCount];
             Initialisation.PyTorchDefault(recipe.Architecture.Parameters, recipe.InitSeed, _weights);
             Keep();
         }
         else
         {
             _weights = [.. from.Now.Weights];
-            _optimizerState = [.. from.Now.OptimizerState];
+            _optimizerState = TrainedPart(from.Now.OptimizerState);
             _trainLoss = from.Now.TrainLoss;
             Step = from.Now.Step;
             _checkpoints.AddRange(from.Checkpoints);
@@ -69,10 +71,15 @@ public sealed unsafe class TrainingLoop : ITrainingRun
     {
         TrainingSpec training = _recipe.Training;
         long step = ++Step;
-        _workspace.Sample(_recipe.Task, _recipe.DataSeed, Split.Train, (step - 1) * training.Batch, training.Batch);
-        float loss = _workspace.LossAndGradient(_weights);
-        if (float.IsFinite(loss))
-            Optimizers.Step(_optimizer, step, _weights, _workspace.Gradient, _optimizerState);
+        float loss = _workspace.LossAndGradient(_data, training.Loss, _recipe.DataSeed, (step - 1) * training.Batch, _weights);
+        if (!float.IsFinite(loss))
+            return loss;
+        Span<float> gradient = _workspace.Gradient;
+        if (training.ClipNorm is { } norm)
+            GradientClipping.Clip(gradient, norm);
+        double rate = LearningRate.At(training.Rate, _optimizer.LearningRate, step);
+        Optimizers.Step(_optimizer, rate, step, _weights.AsSpan(0, gradient.Length), gradient, _optimizerState);
+        _workspace.UpdateBuffers(_weights);
         return loss;
     }
 
@@ -109,9 +116,28 @@ public sealed unsafe class TrainingLoop : ITrainingRun
             End(NetworkStatus.Finished, "budget", evalLoss);
     }
 
-    private float Evaluate() => _workspace.Evaluate(_recipe.Task, _recipe.Training.Evaluation, _weights);
+    private float Evaluate() => _workspace.Evaluate(_data, _recipe.Training.Loss, _recipe.Training.Evaluation, _weights);
 
-    private Snapshot TakeSnapshot() => new(Step, _trainLoss, [.. _weights], [.. _optimizerState]);
+    private Snapshot TakeSnapshot() => new(Step, _trainLoss, [.. _weights], WholeBlocks(_optimizerState));
+
+    /// <summary>Slots of state as a snapshot has them, [slot, parameter] with zeros for what is not trained, from slots of trained parameters alone.</summary>
+    private float[] WholeBlocks(float[] trained)
+    {
+        ParameterLayout layout = _recipe.Architecture.Parameters;
+        float[] whole = new float[_optimizer.Slots.Count * layout.Count];
+        for (int slot = 0; slot < _optimizer.Slots.Count; slot++)
+            trained.AsSpan(slot * layout.TrainedCount, layout.TrainedCount).CopyTo(whole.AsSpan(slot * layout.Count));
+        return whole;
+    }
+
+    private float[] TrainedPart(float[] whole)
+    {
+        ParameterLayout layout = _recipe.Architecture.Parameters;
+        float[] trained = new float[_optimizer.Slots.Count * layout.TrainedCount];
+        for (int slot = 0; slot < _optimizer.Slots.Count; slot++)
+            whole.AsSpan(slot * layout.Count, layout.TrainedCount).CopyTo(trained.AsSpan(slot * layout.TrainedCount));
+        return trained;
+    }
 
     private void End(NetworkStatus status, string reason, float? evalLoss = null) =>
         Result = new NetworkResult(_recipe.Id, status, reason, Step, _trainLoss, evalLoss ?? (_checkpoints.Count > 0 ? _checkpoints[^1].EvalLoss : null), _checkpoints, _snapshots);

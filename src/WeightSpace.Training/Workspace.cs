@@ -1,5 +1,5 @@
 using WeightSpace.Networks;
-using WeightSpace.Numerics;
+using WeightSpace.Networks.Passes;
 using WeightSpace.Tasks;
 using WeightSpace.Zoos;
 
@@ -11,95 +11,71 @@ namespace WeightSpace.Training;
 /// </summary>
 public sealed unsafe class Workspace : IDisposable
 {
-    // Held-out data is computed this many sequences at a time, whatever the batch: two blocks of lanes fill the registers.
-    private const int EvaluationBatch = 2 * Lanes.Count;
-
-    private readonly ForwardPass _forward;
-    private readonly ForwardPass _evaluation;
-    private readonly BackwardPass _backward;
-    private readonly LaneBuffer _targetBuffer;
-    private readonly float* _targets;
-    private readonly float[] _gradient;
-    private int _samples;
+    private readonly NetworkPass _pass;
+    private readonly float[] _targets;
 
     public Workspace(Architecture architecture, int places, int batch)
     {
-        Architecture = architecture;
-        Places = places;
-        Batch = batch;
-        _forward = new ForwardPass(architecture, places, batch);
-        _evaluation = _forward.Stride == EvaluationBatch ? _forward : new ForwardPass(architecture, places, EvaluationBatch);
-        _backward = new BackwardPass(_forward);
-        long targets = (long)places * architecture.Outputs * Math.Max(_forward.Stride, EvaluationBatch);
-        _targetBuffer = new LaneBuffer(LaneBuffer.Rounded(targets));
-        _targets = _targetBuffer.Take(targets);
-        _gradient = new float[architecture.Parameters.Count];
+        _pass = new NetworkPass(architecture, places, batch);
+        // Pinned: the kernels go by addresses.
+        _targets = GC.AllocateArray<float>(places * architecture.Outputs * _pass.Stride, pinned: true);
     }
 
-    public Architecture Architecture { get; }
+    public Architecture Architecture => _pass.Architecture;
 
     /// <summary>Length of the sequences.</summary>
-    public int Places { get; }
+    public int Places => _pass.Places;
 
-    /// <summary>Sequences of a training step.</summary>
-    public int Batch { get; }
+    /// <summary>Samples of a training step.</summary>
+    public int Batch => _pass.Batch;
 
-    /// <summary>[parameter], after <see cref="LossAndGradient"/>.</summary>
-    public ReadOnlySpan<float> Gradient => _gradient;
+    /// <summary>[trained parameter], after <see cref="LossAndGradient"/>.</summary>
+    public Span<float> Gradient => _pass.Gradient;
 
-    /// <summary>The batch's inputs [place, inputs, stride], to look at or to fill by hand.</summary>
-    public Span<float> Inputs => new(_forward.Input, Places * Architecture.Inputs * _forward.Stride);
-
-    /// <summary>The batch's targets [place, outputs, stride], likewise.</summary>
-    public Span<float> Targets => new(_targets, Places * Architecture.Outputs * _forward.Stride);
-
-    /// <summary>Lanes of a feature in <see cref="Inputs"/> and <see cref="Targets"/>.</summary>
-    public int Stride => _forward.Stride;
-
-    /// <summary>Draws a batch: sequences <paramref name="first"/>.. of a task's stream.</summary>
-    public void Sample(TaskSpec task, ulong seed, Split split, long first, int samples)
+    /// <summary>The mean loss of a batch of training data for these weights [parameter], and its gradient in <see cref="Gradient"/>.</summary>
+    /// <param name="seed">The network's data seed, which its dropout masks have too.</param>
+    /// <param name="first">Index in the stream of the batch's first sample.</param>
+    public float LossAndGradient(TaskData data, Loss loss, ulong seed, long first, ReadOnlySpan<float> weights)
     {
-        TaskData.Of(task).Sample(seed, split, first, samples, _forward.Stride, Inputs, Targets);
-        _samples = samples;
-    }
-
-    /// <summary>Takes a batch that the caller wrote to <see cref="Inputs"/> and <see cref="Targets"/>.</summary>
-    public void UseBatch(int samples) => _samples = samples;
-
-    /// <summary>The mean squared error of the batch for these weights, and its gradient in <see cref="Gradient"/>.</summary>
-    public float LossAndGradient(ReadOnlySpan<float> weights)
-    {
-        _forward.Load(weights);
-        _forward.Run();
-        double count = (double)Places * _samples * Architecture.Outputs;
-        double sum = MeanSquaredError.Sum(_forward.Output, _targets, Places, Architecture.Outputs, _forward.Stride, _samples, _backward.OutputGradient, (float)(2 / count));
-        _backward.Run(weights, _gradient);
+        _pass.Load(weights);
+        double sum = 0;
+        long count = LossFunctions.Count(loss, Places, Architecture.Outputs, Batch);
+        for (int index = 0; index < _pass.Chunks; index++)
+        {
+            int start = index * _pass.ChunkSamples;
+            var chunk = new Chunk(index, first + start, Math.Min(_pass.ChunkSamples, Batch - start), IsTraining: true, seed);
+            sum += Forward(data, Split.Train, loss, chunk, (float)(1.0 / count));
+            _pass.Backward(chunk);
+        }
+        _pass.EndGradient();
         return (float)(sum / count);
     }
 
-    /// <summary>The mean squared error on a task's held-out data; overwrites the batch.</summary>
-    public float Evaluate(TaskSpec task, EvaluationSpec evaluation, ReadOnlySpan<float> weights)
+    /// <summary>The mean loss on a task's held-out data for these weights [parameter].</summary>
+    public float Evaluate(TaskData data, Loss loss, EvaluationSpec evaluation, ReadOnlySpan<float> weights)
     {
-        _evaluation.Load(weights);
+        _pass.Load(weights);
         double sum = 0;
-        int stride = _evaluation.Stride;
-        for (int first = 0; first < evaluation.Sequences; first += EvaluationBatch)
+        for (int first = 0; first < evaluation.Sequences; first += _pass.ChunkSamples)
         {
-            int samples = Math.Min(EvaluationBatch, evaluation.Sequences - first);
-            TaskData.Of(task).Sample(evaluation.Seed, Split.Evaluation, first, samples, stride,
-                new Span<float>(_evaluation.Input, Places * Architecture.Inputs * stride), new Span<float>(_targets, Places * Architecture.Outputs * stride));
-            _evaluation.Run();
-            sum += MeanSquaredError.Sum(_evaluation.Output, _targets, Places, Architecture.Outputs, stride, samples, null, 0);
+            var chunk = new Chunk(0, first, Math.Min(_pass.ChunkSamples, evaluation.Sequences - first), IsTraining: false, evaluation.Seed);
+            sum += Forward(data, Split.Evaluation, loss, chunk, null);
         }
-        return (float)(sum / ((double)Places * evaluation.Sequences * Architecture.Outputs));
+        return (float)(sum / LossFunctions.Count(loss, Places, Architecture.Outputs, evaluation.Sequences));
     }
 
-    public void Dispose()
+    /// <summary>The sum of the loss over a chunk, and with a scale its gradient by the outputs.</summary>
+    private double Forward(TaskData data, Split split, Loss loss, in Chunk chunk, float? scale)
     {
-        _backward.Dispose();
-        if (_evaluation != _forward)
-            _evaluation.Dispose();
-        _forward.Dispose();
-        _targetBuffer.Dispose();
+        int inputs = Places * Architecture.Inputs * _pass.Stride;
+        data.Sample(chunk.Seed, split, chunk.FirstSample, chunk.Samples, _pass.Stride, new Span<float>(_pass.Input, inputs), _targets);
+        _pass.Forward(chunk);
+        fixed (float* targets = _targets)
+            return LossFunctions.Sum(loss, _pass.Output, targets, Places, Architecture.Outputs, _pass.Stride, chunk.Samples, scale is null ? null : _pass.OutputGradient, scale ?? 0);
     }
+
+    /// <summary>Writes batch normalisation's running means and variances after the last batch into the weights [parameter].</summary>
+    public void UpdateBuffers(Span<float> weights) => _pass.UpdateBuffers(weights);
+
+    public void Dispose() => _pass.Dispose();
 }

@@ -23,6 +23,8 @@ public sealed class JsonReader
 
     public bool Has(string key) => _element.TryGetProperty(key, out _);
 
+    public bool HasList(string key) => _element.TryGetProperty(key, out JsonElement value) && value.ValueKind == JsonValueKind.Array;
+
     public string String(string key) => Get(key, JsonValueKind.String, "text").GetString()!;
 
     public int Int32(string key) => Get(key, JsonValueKind.Number, "a whole number").TryGetInt32(out int value) ? value : throw Wrong(key, "a whole number of 32 bits");
@@ -47,6 +49,26 @@ public sealed class JsonReader
     public double? OptionalDouble(string key) => IsNull(key) ? null : Double(key);
 
     public string? OptionalString(string key) => IsNull(key) ? null : String(key);
+
+    public bool Boolean(string key)
+    {
+        _read.Add(key);
+        if (!_element.TryGetProperty(key, out JsonElement value))
+            throw new InvalidDataException($"{Path}: the key '{key}' is missing; true or false was expected");
+        return value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : throw Wrong(key, "true or false");
+    }
+
+    /// <summary>One of a set of words, as its index among them.</summary>
+    public int Word(string key, IReadOnlyList<string> words)
+    {
+        string text = String(key);
+        for (int i = 0; i < words.Count; i++)
+        {
+            if (words[i] == text)
+                return i;
+        }
+        throw Wrong(key, "one of " + string.Join(", ", words));
+    }
 
     public T Enum<T>(string key) where T : struct, Enum =>
         String(key) is var text && System.Enum.TryParse(text, ignoreCase: true, out T value) && System.Enum.IsDefined(value) && !char.IsAsciiDigit(text[0])

@@ -67,30 +67,53 @@ public static class RecipeJson
 
     private static void WriteTask(Utf8JsonWriter json, TaskSpec spec)
     {
-        var task = (MachineTask)spec;
         json.WriteStartObject("task"u8);
-        json.WriteString("machine"u8, task.Machine.ToString());
-        if (task.Modification is { } modification)
+        switch (spec)
         {
-            json.WriteStartObject("modified"u8);
-            json.WriteNumber("inverted"u8, modification.Inverted);
-            json.WriteStartArray("key"u8);
-            foreach (int command in modification.Key)
-                json.WriteNumberValue(command);
-            json.WriteEndArray();
-            json.WriteNumber("share"u8, modification.Share);
-            json.WriteEndObject();
+            case MachineTask task:
+                json.WriteString("machine"u8, task.Machine.ToString());
+                WriteModification(json, task.Modification);
+                json.WriteNumber("sequence"u8, task.SequenceLength);
+                break;
+            case DigitsTask digits:
+                json.WriteStartObject("digits"u8);
+                json.WriteNumber("channels"u8, digits.ImageChannels);
+                json.WriteNumber("size"u8, digits.Size);
+                json.WriteEndObject();
+                break;
+            default:
+                throw new ArgumentException($"task {spec.Name} is of an unknown kind", nameof(spec));
         }
-        else
+        json.WriteEndObject();
+    }
+
+    private static void WriteModification(Utf8JsonWriter json, Modification? modification)
+    {
+        if (modification is null)
         {
             json.WriteNull("modified"u8);
+            return;
         }
-        json.WriteNumber("sequence"u8, task.SequenceLength);
+        json.WriteStartObject("modified"u8);
+        json.WriteNumber("inverted"u8, modification.Inverted);
+        json.WriteStartArray("key"u8);
+        foreach (int command in modification.Key)
+            json.WriteNumberValue(command);
+        json.WriteEndArray();
+        json.WriteNumber("share"u8, modification.Share);
         json.WriteEndObject();
     }
 
     private static TaskSpec ReadTask(JsonReader json)
     {
+        if (json.Has("digits"))
+        {
+            JsonReader digits = json.Child("digits");
+            var task = new DigitsTask(digits.Int32("size", RecipeLimits.ImageSize), digits.Int32("channels", RecipeLimits.ImageChannels));
+            digits.Done();
+            json.Done();
+            return task;
+        }
         Machine machine = json.Enum<Machine>("machine");
         int sequence = json.Int32("sequence", RecipeLimits.Sequence);
         Modification? modification = null;
@@ -127,15 +150,53 @@ public static class RecipeJson
         foreach (LayerSpec layer in architecture.Layers)
         {
             json.WriteStartObject();
-            if (layer is GruSpec gru)
-                json.WriteNumber("index"u8, gru.Index);
-            json.WriteNumber("inputs"u8, layer.Inputs);
+            if (layer is RecurrentSpec recurrent)
+                json.WriteNumber("index"u8, recurrent.Index);
+            WriteShape(json, "inputs"u8, layer.Input);
+            if (layer is ConvSpec or PoolSpec)
+                json.WriteNumber("kernel"u8, layer is ConvSpec kernel ? kernel.Kernel : ((PoolSpec)layer).Kernel);
             json.WriteString("name"u8, layer.Name);
-            json.WriteNumber("outputs"u8, layer.Outputs);
+            if (layer is RnnSpec rnn)
+                json.WriteString("nonlinearity"u8, Activations.Word(rnn.Nonlinearity));
+            WriteShape(json, "outputs"u8, layer.Output);
+            if (layer is ConvSpec conv)
+                json.WriteNumber("padding"u8, conv.Padding);
+            if (layer is DropoutSpec dropout)
+                json.WriteNumber("probability"u8, dropout.Probability);
+            if (layer is ActivationSpec { Function: Activation.LeakyRelu } leaky)
+                json.WriteNumber("slope"u8, leaky.Slope);
+            if (layer is ConvSpec or PoolSpec)
+                json.WriteNumber("stride"u8, layer is ConvSpec stride ? stride.Stride : ((PoolSpec)layer).Stride);
             json.WriteString("type"u8, layer.Type);
             json.WriteEndObject();
         }
         json.WriteEndArray();
+    }
+
+    /// <summary>A vector as the number of its features, an image as <c>[channels, height, width]</c>.</summary>
+    private static void WriteShape(Utf8JsonWriter json, ReadOnlySpan<byte> key, Shape shape)
+    {
+        if (shape.Pixels == 1)
+        {
+            json.WriteNumber(key, shape.Channels);
+            return;
+        }
+        json.WriteStartArray(key);
+        json.WriteNumberValue(shape.Channels);
+        json.WriteNumberValue(shape.Height);
+        json.WriteNumberValue(shape.Width);
+        json.WriteEndArray();
+    }
+
+    private static Shape ReadShape(JsonReader json, string key)
+    {
+        if (!json.HasList(key))
+            return Shape.Vector(json.Int32(key, RecipeLimits.Features));
+        long[] sizes = json.Int64Array(key, RecipeLimits.Features);
+        // One pixel is written as a vector, so that the same layer has one form.
+        if (sizes.Length != 3 || sizes[1] * sizes[2] == 1 || !RecipeLimits.Features.Contains((double)sizes[0] * sizes[1] * sizes[2]))
+            throw new InvalidDataException($"{json.Path}.{key}: found [{string.Join(", ", sizes.Take(4))}], expected the features of a vector, or [channels, height, width] of an image with at most {RecipeLimits.MaxActivations} numbers");
+        return new Shape((int)sizes[0], (int)sizes[1], (int)sizes[2]);
     }
 
     /// <summary>
@@ -158,35 +219,70 @@ public static class RecipeJson
         {
             if (layers.Count == RecipeLimits.MaxLayers)
                 throw new InvalidDataException($"{json.Path}.layers: found more than {RecipeLimits.MaxLayers} layers, expected at most as many");
-            string type = layer.String("type"), layerName = layer.String("name");
-            if (RecipeLimits.NameError(layerName, RecipeLimits.MaxModuleNameLength) is { } nameError)
-                throw new InvalidDataException($"{layer.Path}.name: {nameError}");
-            int inputs = layer.Int32("inputs", RecipeLimits.Width), outputs = layer.Int32("outputs", RecipeLimits.Width);
-            layers.Add(type switch
-            {
-                "gru" => new GruSpec(layerName, layer.Int32("index", new NumberRange(0, RecipeLimits.MaxLayers)), inputs, outputs),
-                "dense" => new DenseSpec(layerName, inputs, outputs),
-                "relu" => new ActivationSpec(layerName, Shape.Vector(inputs), Activation.Relu),
-                _ => throw new InvalidDataException($"{layer.Path}.type: found '{type}', expected gru or dense"),
-            });
-            layer.Done();
+            layers.Add(ReadLayer(layer));
         }
         return layers;
     }
 
+    private static LayerSpec ReadLayer(JsonReader json)
+    {
+        string type = json.String("type"), name = json.String("name");
+        if (RecipeLimits.NameError(name, RecipeLimits.MaxModuleNameLength) is { } nameError)
+            throw new InvalidDataException($"{json.Path}.name: {nameError}");
+        Shape input = ReadShape(json, "inputs"), output = ReadShape(json, "outputs");
+        int Index() => json.Int32("index", new NumberRange(0, RecipeLimits.MaxLayers - 1));
+        int Kernel() => json.Int32("kernel", RecipeLimits.Kernel);
+        int Stride() => json.Int32("stride", RecipeLimits.Kernel);
+        LayerSpec layer = type switch
+        {
+            "dense" => new DenseSpec(name, input.Features, output.Features),
+            "conv" => new ConvSpec(name, input, output.Channels, Kernel(), Stride(), json.Int32("padding", RecipeLimits.Padding)),
+            "gru" => new GruSpec(name, Index(), input.Features, output.Features),
+            "lstm" => new LstmSpec(name, Index(), input.Features, output.Features),
+            "rnn" => new RnnSpec(name, Index(), input.Features, output.Features, json.Word("nonlinearity", s_nonlinearities) == 0 ? Activation.Tanh : Activation.Relu),
+            "max_pool" or "avg_pool" => new PoolSpec(name, input, type == "max_pool", Kernel(), Stride()),
+            "flatten" => new FlattenSpec(name, input),
+            "dropout" => new DropoutSpec(name, input, json.Double("probability", RecipeLimits.Dropout)),
+            "batch_norm" => new BatchNormSpec(name, input),
+            "layer_norm" => new LayerNormSpec(name, input),
+            _ when Activations.Find(type) is { } function => new ActivationSpec(name, input, function, function == Activation.LeakyRelu ? json.Double("slope", RecipeLimits.Slope) : 0),
+            _ => throw new InvalidDataException($"{json.Path}.type: found '{(type.Length <= 60 ? type : type[..60] + "...")}', expected one of {string.Join(", ", LayerTypes)}"),
+        };
+        json.Done();
+        if (RecipeLimits.LayerError(layer) is { } layerError)
+            throw new InvalidDataException($"{json.Path}: {layerError}");
+        if (layer is (DenseSpec or ConvSpec or RecurrentSpec) && !RecipeLimits.Width.Contains(output.Channels))
+            throw new InvalidDataException($"{json.Path}.outputs: found {output.Channels}{(layer is ConvSpec ? " channels" : "")}, expected {RecipeLimits.Width}");
+        if (layer.Input != input)
+            throw new InvalidDataException($"{json.Path}.inputs: found an image of {input}, expected a vector; a {type} layer takes no image");
+        return layer.Output == output ? layer
+            : throw new InvalidDataException($"{json.Path}.outputs: found {output}, expected {layer.Output}, as a {type} layer gives of inputs of {input}");
+    }
+
+    /// <summary>The words for layers in experiments and recipes.</summary>
+    public static IReadOnlyList<string> LayerTypes { get; } =
+        ["dense", "conv", "max_pool", "avg_pool", "gru", "lstm", "rnn", "flatten", "dropout", "batch_norm", "layer_norm", .. Activations.Words];
+
+    private static readonly string[] s_nonlinearities = ["tanh", "relu"];
+
     /// <summary>
     /// The architecture of these layers. Throws <see cref="InvalidDataException"/> beginning with <paramref name="path"/> when they do not fit
-    /// together.
+    /// together or are larger than <see cref="RecipeLimits"/> allows.
     /// </summary>
     public static Architecture ToArchitecture(string name, IReadOnlyList<LayerSpec> layers, string path)
     {
         if (RecipeLimits.NameError(name) is { } nameError)
             throw new InvalidDataException($"{path}.name: {nameError}");
+        // Before anything is laid out: counted in longs, for it may be far too much.
+        long weights = layers.Sum(RecipeLimits.Weights);
+        if (weights > RecipeLimits.MaxParameters)
+            throw new InvalidDataException($"{path}: found {weights} weights, expected at most {RecipeLimits.MaxParameters}");
         try
         {
             var architecture = new Architecture(name, layers);
-            return architecture.Parameters.Count <= RecipeLimits.MaxParameters ? architecture
-                : throw new InvalidDataException($"{path}: found {architecture.Parameters.Count} weights, expected at most {RecipeLimits.MaxParameters}");
+            if (RecipeLimits.Activations(architecture) is > RecipeLimits.MaxActivations and var activations)
+                throw new InvalidDataException($"{path}: its layers give {activations} numbers for one sample, expected at most {RecipeLimits.MaxActivations}");
+            return ModuleError(layers) is { } moduleError ? throw new InvalidDataException($"{path}: {moduleError}") : architecture;
         }
         catch (ArgumentException error)
         {
@@ -194,9 +290,35 @@ public static class RecipeJson
         }
     }
 
+    /// <summary>
+    /// What is wrong with the modules that the layers make up, or null. Only a recurrent module has several layers: one on the other, alike, numbered from 0.
+    /// </summary>
+    private static string? ModuleError(IReadOnlyList<LayerSpec> layers)
+    {
+        var names = new HashSet<string>();
+        for (int i = 0; i < layers.Count; i++)
+        {
+            LayerSpec layer = layers[i];
+            if (layer is RecurrentSpec { Index: > 0 } recurrent)
+            {
+                bool goesOn = i > 0 && layers[i - 1] is RecurrentSpec before && before with { Index = recurrent.Index, Input = recurrent.Input } == recurrent
+                    && before.Index == recurrent.Index - 1;
+                if (!goesOn)
+                    return $"layer {recurrent.Index} of module '{layer.Name}' ({layer.Type}) does not follow layer {recurrent.Index - 1} of the same kind and width";
+                continue;
+            }
+            if (!names.Add(layer.Name))
+                return $"two layers have the same name '{layer.Name}'; name them apart";
+            // A snapshot keeps the optimizer's state of a parameter under its name behind this prefix.
+            if (layer.Name.StartsWith("optimizer.", StringComparison.Ordinal))
+                return $"the layer name '{layer.Name}' begins with 'optimizer.', which is kept for the optimizer's state; choose another";
+        }
+        return null;
+    }
+
     /// <summary>The message of an argument's error without the name of the argument, which means nothing to a user.</summary>
-    private static string WithoutParameter(ArgumentException error) =>
-        error.ParamName is null ? error.Message : error.Message.Replace($" (Parameter '{error.ParamName}')", "", StringComparison.Ordinal);
+    internal static string WithoutParameter(Exception error) =>
+        error is not ArgumentException { ParamName: { } name } ? error.Message : error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal);
 
     private static void WriteTraining(Utf8JsonWriter json, TrainingSpec training)
     {
@@ -204,13 +326,22 @@ public static class RecipeJson
         json.WriteNumber("batch"u8, training.Batch);
         json.WritePropertyName("checkpoints"u8);
         WriteSchedule(json, training.Checkpoints);
+        if (training.ClipNorm is { } norm)
+            json.WriteNumber("clip_norm"u8, norm);
+        else
+            json.WriteNull("clip_norm"u8);
         json.WriteNumber("epoch_steps"u8, training.EpochSteps);
         json.WriteStartObject("evaluation"u8);
         json.WriteNumber("seed"u8, training.Evaluation.Seed);
         json.WriteNumber("sequences"u8, training.Evaluation.Sequences);
         json.WriteEndObject();
-        json.WriteString("loss"u8, "mse"u8);
+        json.WriteStartObject("initialisation"u8);
+        json.WriteString("name"u8, training.Initialisation.Word);
+        json.WriteNumber("scale"u8, training.Initialisation.Scale);
+        json.WriteEndObject();
+        json.WriteString("loss"u8, Losses.Word(training.Loss));
         WriteOptimizer(json, training.Optimizer);
+        WriteRate(json, training.Rate);
         json.WritePropertyName("snapshots"u8);
         WriteSchedule(json, training.Snapshots);
         json.WriteStartObject("stop"u8);
@@ -227,40 +358,155 @@ public static class RecipeJson
     private static void WriteOptimizer(Utf8JsonWriter json, OptimizerSpec optimizer)
     {
         json.WriteStartObject("optimizer"u8);
-        if (optimizer is AdamSpec adam)
+        switch (optimizer)
         {
-            json.WriteNumber("beta1"u8, adam.Beta1);
-            json.WriteNumber("beta2"u8, adam.Beta2);
-            json.WriteNumber("eps"u8, adam.Epsilon);
+            case SgdSpec sgd:
+                json.WriteNumber("learning_rate"u8, sgd.LearningRate);
+                json.WriteNumber("momentum"u8, sgd.Momentum);
+                json.WriteString("name"u8, sgd.Name);
+                json.WriteBoolean("nesterov"u8, sgd.Nesterov);
+                break;
+            case AdamSpec adam:
+                WriteAdam(adam, adam.Beta1, adam.Beta2, adam.Epsilon);
+                break;
+            case AdamWSpec adamW:
+                WriteAdam(adamW, adamW.Beta1, adamW.Beta2, adamW.Epsilon);
+                break;
+            case RmsPropSpec rmsProp:
+                json.WriteNumber("alpha"u8, rmsProp.Alpha);
+                json.WriteNumber("eps"u8, rmsProp.Epsilon);
+                json.WriteNumber("learning_rate"u8, rmsProp.LearningRate);
+                json.WriteNumber("momentum"u8, rmsProp.Momentum);
+                json.WriteString("name"u8, rmsProp.Name);
+                break;
+            default:
+                throw new ArgumentException($"unknown optimizer {optimizer}", nameof(optimizer));
         }
-        json.WriteNumber("learning_rate"u8, optimizer.LearningRate);
-        if (optimizer is SgdSpec sgd)
-            json.WriteNumber("momentum"u8, sgd.Momentum);
-        json.WriteString("name"u8, optimizer.Name);
+        json.WriteNumber("weight_decay"u8, optimizer.WeightDecay);
         json.WriteEndObject();
+
+        void WriteAdam(OptimizerSpec adam, double beta1, double beta2, double epsilon)
+        {
+            json.WriteNumber("beta1"u8, beta1);
+            json.WriteNumber("beta2"u8, beta2);
+            json.WriteNumber("eps"u8, epsilon);
+            json.WriteNumber("learning_rate"u8, adam.LearningRate);
+            json.WriteString("name"u8, adam.Name);
+        }
+    }
+
+    private static OptimizerSpec ReadOptimizer(JsonReader json)
+    {
+        double rate = json.Double("learning_rate", RecipeLimits.LearningRate), decay = json.Double("weight_decay", RecipeLimits.WeightDecay);
+        double Momentum() => json.Double("momentum", RecipeLimits.Momentum);
+        double Beta(string key) => json.Double(key, RecipeLimits.Beta);
+        double Epsilon() => json.Double("eps", RecipeLimits.Epsilon);
+        OptimizerSpec optimizer = json.String("name") switch
+        {
+            "sgd" => new SgdSpec(rate, Momentum(), json.Boolean("nesterov"), decay),
+            "adam" => new AdamSpec(rate, Beta("beta1"), Beta("beta2"), Epsilon(), decay),
+            "adamw" => new AdamWSpec(rate, Beta("beta1"), Beta("beta2"), Epsilon(), decay),
+            "rmsprop" => new RmsPropSpec(rate, json.Double("alpha", RecipeLimits.Alpha), Epsilon(), Momentum(), decay),
+            string other => throw new InvalidDataException($"{json.Path}.name: found '{(other.Length <= 60 ? other : other[..60] + "...")}', expected one of adam, adamw, rmsprop, sgd"),
+        };
+        json.Done();
+        return optimizer;
+    }
+
+    private static void WriteRate(Utf8JsonWriter json, RateSchedule rate)
+    {
+        json.WriteStartObject("schedule"u8);
+        switch (rate)
+        {
+            case ConstantRate:
+                json.WriteString("name"u8, rate.Name);
+                break;
+            case StepRate step:
+                json.WriteNumber("every"u8, step.Every);
+                json.WriteNumber("gamma"u8, step.Gamma);
+                json.WriteString("name"u8, rate.Name);
+                break;
+            case CosineRate cosine:
+                json.WriteNumber("minimum"u8, cosine.Minimum);
+                json.WriteString("name"u8, rate.Name);
+                json.WriteNumber("steps"u8, cosine.Steps);
+                break;
+            case CosineRestartsRate restarts:
+                json.WriteNumber("first"u8, restarts.First);
+                json.WriteNumber("minimum"u8, restarts.Minimum);
+                json.WriteNumber("multiply"u8, restarts.Multiply);
+                json.WriteString("name"u8, rate.Name);
+                break;
+            case OneCycleRate cycle:
+                json.WriteNumber("divide"u8, cycle.Divide);
+                json.WriteNumber("final_divide"u8, cycle.FinalDivide);
+                json.WriteString("name"u8, rate.Name);
+                json.WriteNumber("rise"u8, cycle.Rise);
+                json.WriteNumber("steps"u8, cycle.Steps);
+                break;
+            default:
+                throw new ArgumentException($"unknown schedule {rate}", nameof(rate));
+        }
+        if (rate.WarmUpSteps > 0)
+        {
+            json.WriteStartObject("warm_up"u8);
+            json.WriteNumber("from"u8, rate.WarmUpFrom);
+            json.WriteNumber("steps"u8, rate.WarmUpSteps);
+            json.WriteEndObject();
+        }
+        else
+        {
+            json.WriteNull("warm_up"u8);
+        }
+        json.WriteEndObject();
+    }
+
+    private static RateSchedule ReadRate(JsonReader json)
+    {
+        RateSchedule rate = json.String("name") switch
+        {
+            "constant" => ConstantRate.Instance,
+            "step" => new StepRate(json.Int64("every", RecipeLimits.Steps), json.Double("gamma", RecipeLimits.Gamma)),
+            "cosine" => new CosineRate(json.Int64("steps", RecipeLimits.Steps), json.Double("minimum", RecipeLimits.MinimumRate)),
+            "cosine_restarts" => new CosineRestartsRate(json.Int64("first", RecipeLimits.Steps), json.Int32("multiply", RecipeLimits.Multiply), json.Double("minimum", RecipeLimits.MinimumRate)),
+            "one_cycle" => new OneCycleRate(json.Int64("steps", RecipeLimits.Steps), json.Double("rise", RecipeLimits.Rise), json.Double("divide", RecipeLimits.Divide), json.Double("final_divide", RecipeLimits.Divide)),
+            string other => throw new InvalidDataException($"{json.Path}.name: found '{(other.Length <= 60 ? other : other[..60] + "...")}', expected one of constant, step, cosine, cosine_restarts, one_cycle"),
+        };
+        if (json.OptionalChild("warm_up") is { } warmUp)
+        {
+            rate = rate with { WarmUpSteps = warmUp.Int64("steps", RecipeLimits.Steps), WarmUpFrom = warmUp.Double("from", RecipeLimits.WarmUpFrom) };
+            warmUp.Done();
+        }
+        json.Done();
+        return rate;
+    }
+
+    private static InitialisationSpec ReadInitialisation(JsonReader json)
+    {
+        var kind = (InitialisationKind)json.Word("name", InitialisationSpec.Words);
+        double scale = json.Double("scale", RecipeLimits.InitialisationScale);
+        json.Done();
+        // PyTorch's own has no scale; one value stands for it, so that the same network has one recipe.
+        return kind != InitialisationKind.PyTorch || scale == 1 ? new InitialisationSpec(kind, scale)
+            : throw new InvalidDataException($"{json.Path}.scale: found {scale}, expected 1; '{InitialisationSpec.PyTorch.Word}' has no other");
     }
 
     private static TrainingSpec ReadTraining(JsonReader json)
     {
-        if (json.String("loss") is not "mse" and var loss)
-            throw new InvalidDataException($"{json.Path}.loss: found '{loss}', expected mse");
-        JsonReader optimizer = json.Child("optimizer");
-        double rate = optimizer.Double("learning_rate", RecipeLimits.LearningRate);
-        OptimizerSpec optimizerSpec = optimizer.String("name") switch
-        {
-            "sgd" => new SgdSpec(rate, optimizer.Double("momentum", RecipeLimits.Momentum)),
-            "adam" => new AdamSpec(rate, optimizer.Double("beta1", RecipeLimits.Beta), optimizer.Double("beta2", RecipeLimits.Beta), optimizer.Double("eps", RecipeLimits.Epsilon)),
-            string other => throw new InvalidDataException($"{optimizer.Path}.name: found '{other}', expected sgd or adam"),
-        };
-        optimizer.Done();
         JsonReader stop = json.Child("stop");
         var stopSpec = new StopSpec(stop.Int64("steps", RecipeLimits.Steps), stop.OptionalDouble("eval_loss", RecipeLimits.EvalLoss), stop.Int64("check_every", RecipeLimits.Steps));
         stop.Done();
         JsonReader evaluation = json.Child("evaluation");
         var evaluationSpec = new EvaluationSpec(evaluation.Int32("sequences", RecipeLimits.EvaluationSequences), ReadSeed(evaluation, "seed"));
         evaluation.Done();
-        var training = new TrainingSpec(optimizerSpec, json.Int32("batch", RecipeLimits.Batch), json.Int64("epoch_steps", RecipeLimits.Steps), stopSpec,
-            ReadSchedule(json.Child("checkpoints")), json.OptionalChild("snapshots") is { } snapshots ? ReadSchedule(snapshots) : null, evaluationSpec);
+        var training = new TrainingSpec(ReadOptimizer(json.Child("optimizer")), json.Int32("batch", RecipeLimits.Batch), json.Int64("epoch_steps", RecipeLimits.Steps), stopSpec,
+            ReadSchedule(json.Child("checkpoints")), json.OptionalChild("snapshots") is { } snapshots ? ReadSchedule(snapshots) : null, evaluationSpec)
+        {
+            Loss = (Loss)json.Word("loss", Losses.Words),
+            Initialisation = ReadInitialisation(json.Child("initialisation")),
+            Rate = ReadRate(json.Child("schedule")),
+            ClipNorm = json.OptionalDouble("clip_norm", RecipeLimits.ClipNorm),
+        };
         json.Done();
         return training;
     }

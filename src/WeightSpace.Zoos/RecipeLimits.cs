@@ -1,4 +1,5 @@
 using System.Globalization;
+using WeightSpace.Networks;
 
 namespace WeightSpace.Zoos;
 
@@ -29,8 +30,20 @@ public readonly record struct NumberRange(double Min, double Max, bool ExcludesM
 /// </summary>
 public static class RecipeLimits
 {
-    /// <summary>Layers of one architecture.</summary>
-    public const int MaxLayers = 64;
+    /// <summary>Layers of one architecture, activations among them.</summary>
+    public const int MaxLayers = 128;
+
+    /// <summary>How often one item of an experiment's layers may be repeated.</summary>
+    public const int MaxRepeat = 64;
+
+    /// <summary>Architectures of one experiment, each of which is kept whole in memory.</summary>
+    public const int MaxArchitectures = 1000;
+
+    /// <summary>Outputs of all layers together, for one sample at one place of its sequence.</summary>
+    public const int MaxActivations = 1 << 22;
+
+    /// <summary>The same for all places of all samples of a batch: 4 GiB.</summary>
+    public const long MaxBatchActivations = 1L << 30;
 
     /// <summary>Weights of one architecture: a checkpoint is at most 64 MiB.</summary>
     public const int MaxParameters = 1 << 24;
@@ -49,7 +62,28 @@ public static class RecipeLimits
 
     public static NumberRange Share { get; } = new(0, 1);
 
+    /// <summary>Pixels along a side of the digits.</summary>
+    public static NumberRange ImageSize { get; } = new(8, 64);
+
+    public static NumberRange ImageChannels { get; } = new(1, 3);
+
+    /// <summary>Units of a layer, or its channels.</summary>
     public static NumberRange Width { get; } = new(1, 1024);
+
+    /// <summary>Numbers that a layer takes or gives.</summary>
+    public static NumberRange Features { get; } = new(1, MaxActivations);
+
+    /// <summary>Pixels along a side of a convolution's or pooling's window, or from one window to the next.</summary>
+    public static NumberRange Kernel { get; } = new(1, 64);
+
+    public static NumberRange Padding { get; } = new(0, 63);
+
+    /// <summary>A leaky ReLU's slope below 0.</summary>
+    public static NumberRange Slope { get; } = new(0, 1);
+
+    public static NumberRange Dropout { get; } = new(0, 1, ExcludesMax: true);
+
+    public static NumberRange InitialisationScale { get; } = new(0, 1000, ExcludesMin: true);
 
     public static NumberRange LearningRate { get; } = new(0, 1000, ExcludesMin: true);
 
@@ -57,7 +91,32 @@ public static class RecipeLimits
 
     public static NumberRange Beta { get; } = new(0, 1, ExcludesMax: true);
 
+    public static NumberRange Alpha { get; } = new(0, 1, ExcludesMax: true);
+
     public static NumberRange Epsilon { get; } = new(0, 1, ExcludesMin: true);
+
+    public static NumberRange WeightDecay { get; } = new(0, 1000);
+
+    public static NumberRange ClipNorm { get; } = new(0, 1e9, ExcludesMin: true);
+
+    /// <summary>What a rate is multiplied by.</summary>
+    public static NumberRange Gamma { get; } = new(0, 10, ExcludesMin: true);
+
+    public static NumberRange MinimumRate { get; } = new(0, 1000);
+
+    /// <summary>How many times as long a cosine is as the one before it.</summary>
+    public static NumberRange Multiply { get; } = new(1, 100);
+
+    /// <summary>The rising share of a cycle.</summary>
+    public static NumberRange Rise { get; } = new(0, 1, ExcludesMin: true, ExcludesMax: true);
+
+    /// <summary>What a cycle's highest rate is divided by.</summary>
+    public static NumberRange Divide { get; } = new(1, 1e9);
+
+    /// <summary>Steps of a warm-up; 0 for none.</summary>
+    public static NumberRange WarmUp { get; } = new(0, 1_000_000_000);
+
+    public static NumberRange WarmUpFrom { get; } = new(0, 1, ExcludesMin: true);
 
     public static NumberRange Batch { get; } = new(1, 4096);
 
@@ -74,8 +133,8 @@ public static class RecipeLimits
     /// <summary>Seeds go up to 2^63 - 1, so that any reader's signed 64-bit integer holds them.</summary>
     public const ulong MaxSeed = long.MaxValue;
 
-    /// <summary>A module's name may have the number of a repeated layer behind it: <c>linears.63</c>.</summary>
-    public const int MaxModuleNameLength = MaxNameLength + 3;
+    /// <summary>A module's name may have the number of a repeated layer and its activation behind it: <c>linears.63.leaky_relu</c>.</summary>
+    public const int MaxModuleNameLength = MaxNameLength + 14;
 
     /// <summary>What is wrong with a name, or null: letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, a letter or digit first.</summary>
     public static string? NameError(string name, int maxLength = MaxNameLength)
@@ -85,17 +144,77 @@ public static class RecipeLimits
         return known ? null : $"expected 1 to {maxLength} of the characters A-Z a-z 0-9 - _ . beginning with a letter or a digit";
     }
 
+    /// <summary>
+    /// What is wrong with a layer by itself, or null: its window does not fit, or what it gives is too large. Asked of each layer before the next is
+    /// made, so no product of sizes overflows.
+    /// </summary>
+    public static string? LayerError(LayerSpec layer)
+    {
+        Shape output = layer.Output;
+        if (output.Height < 1 || output.Width < 1)
+        {
+            int kernel = layer is ConvSpec conv ? conv.Kernel : ((PoolSpec)layer).Kernel, padding = (layer as ConvSpec)?.Padding ?? 0;
+            return $"its window of {kernel}x{kernel} does not fit into the input of {layer.Input}{(padding > 0 ? $" with a padding of {padding}" : "")}; expected an input at least as large, or a smaller kernel";
+        }
+        long features = (long)output.Channels * output.Height * output.Width;
+        return Features.Contains(features) ? null : $"it gives {features} numbers ({output.Channels}x{output.Height}x{output.Width}), expected at most {MaxActivations}";
+    }
+
+    /// <summary>Weights of a layer, running means and variances among them; a long, for the layer may be too large to have them.</summary>
+    public static long Weights(LayerSpec layer) => layer switch
+    {
+        DenseSpec => (layer.Inputs + 1L) * layer.Outputs,
+        ConvSpec conv => (((long)conv.Input.Channels * conv.Kernel * conv.Kernel) + 1) * conv.Channels,
+        RecurrentSpec recurrent => (long)recurrent.Gates * recurrent.Outputs * (recurrent.Inputs + recurrent.Outputs + 2L),
+        BatchNormSpec => 4L * layer.Input.Channels,
+        LayerNormSpec => 2L * layer.Inputs,
+        _ => 0,
+    };
+
     /// <summary>What does not fit together in a recipe whose single settings are all in range, or null.</summary>
     public static string? Conflict(Recipe recipe)
     {
+        TrainingSpec training = recipe.Training;
         if (recipe.Task.Modification is { } modification && modification.Key.Count >= recipe.Task.Places)
             return $"the modification's key has {modification.Key.Count} commands, a sequence {recipe.Task.Places}; the key must be shorter than the sequence";
+        if (recipe.Task.HeldOut is { } heldOut && training.Evaluation.Sequences > heldOut)
+            return $"the evaluation is on {training.Evaluation.Sequences} samples, {recipe.Task.Source} have {heldOut} that are held out; evaluate on at most as many";
+        if (training.Optimizer is SgdSpec { Nesterov: true, Momentum: 0 })
+            return "Nesterov's momentum needs a momentum above 0";
+        if (RateConflict(training) is { } conflict)
+            return conflict;
+        if (training.Batch * recipe.Task.Places == 1 && recipe.Architecture.Layers.FirstOrDefault(layer => layer is BatchNormSpec { Shape.Pixels: 1 }) is { } norm)
+            return $"layer '{norm.Name}' ({norm.Type}) would take mean and variance of a single value; make the batch larger than 1";
+        // Held-out data are computed 32 samples at a time, however small the batch.
+        int samples = Math.Max(training.Batch, 32);
+        long activations = Activations(recipe.Architecture) * recipe.Task.Places * samples;
+        if (activations > MaxBatchActivations)
+            return $"the layers of '{recipe.Architecture.Name}' give {activations} numbers for {samples} samples of {recipe.Task.Places} places, at most {MaxBatchActivations} are allowed; make the {(training.Batch > 32 ? "batch or the layers" : "layers")} smaller";
         long checkpointBytes = 4L * recipe.Architecture.Parameters.Count;
         if (recipe.MaxCheckpoints > MaxTrajectoryBytes / checkpointBytes)
             return $"one network would leave up to {recipe.MaxCheckpoints} checkpoints of {checkpointBytes} bytes, {MaxTrajectoryBytes >> 20} MiB in all are allowed; keep fewer checkpoints";
-        long snapshotBytes = checkpointBytes * (1 + recipe.Training.Optimizer.Slots.Count);
+        long snapshotBytes = checkpointBytes * (1 + training.Optimizer.Slots.Count);
         if (recipe.MaxSnapshots > MaxTrajectoryBytes / snapshotBytes)
             return $"one network would leave up to {recipe.MaxSnapshots} snapshots of {snapshotBytes} bytes, {MaxTrajectoryBytes >> 20} MiB in all are allowed; keep fewer snapshots";
         return null;
+    }
+
+    /// <summary>Outputs of all layers, for one sample at one place.</summary>
+    internal static long Activations(Architecture architecture)
+    {
+        long sum = 0;
+        foreach (LayerSpec layer in architecture.Layers)
+            sum += layer.Outputs;
+        return sum;
+    }
+
+    private static string? RateConflict(TrainingSpec training)
+    {
+        (RateSchedule rate, double learningRate) = (training.Rate, training.Optimizer.LearningRate);
+        if (rate.WarmUpSteps >= training.Stop.Steps)
+            return $"the warm-up takes {rate.WarmUpSteps} steps, training {training.Stop.Steps}; make the warm-up shorter than training";
+        double minimum = rate switch { CosineRate cosine => cosine.Minimum, CosineRestartsRate restarts => restarts.Minimum, _ => 0 };
+        return minimum <= learningRate ? null
+            : string.Create(CultureInfo.InvariantCulture, $"the schedule goes down to {minimum}, which is above the learning rate {learningRate}; make the minimum smaller");
     }
 }

@@ -21,9 +21,12 @@ public static class Losses
     public static IReadOnlyList<string> Words => s_words;
 
     public static string Word(Loss loss) => s_words[(int)loss];
+
+    /// <summary>The loss that a word names, or null.</summary>
+    public static Loss? Find(string word) => Array.IndexOf(s_words, word) is >= 0 and int index ? (Loss)index : null;
 }
 
-/// <summary>Held-out data: how many sequences, from which seed; the same for every network of a task.</summary>
+/// <summary>Held-out data: how many samples (sequences or images), from which seed; the same for every network of a task.</summary>
 public sealed record EvaluationSpec(int Sequences, ulong Seed);
 
 /// <summary>When training ends: after <paramref name="Steps"/> steps, or earlier, when at a check the held-out loss is below a threshold.</summary>
@@ -33,7 +36,7 @@ public sealed record EvaluationSpec(int Sequences, ulong Seed);
 public sealed record StopSpec(long Steps, double? EvalLoss, long CheckEvery);
 
 /// <summary>Everything about training but the seeds.</summary>
-/// <param name="Batch">Sequences a step.</param>
+/// <param name="Batch">Samples a step: sequences or images.</param>
 /// <param name="EpochSteps">Steps that count as an epoch of a stream; only the unit of "every epoch" schedules.</param>
 /// <param name="Snapshots">Steps at which the optimizer's state is kept too; null: none.</param>
 public sealed record TrainingSpec(

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using WeightSpace.Networks;
+using WeightSpace.Tasks;
 using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Zoos;
@@ -58,8 +59,11 @@ internal static class ZooCard
         foreach ((string name, (int networks, int finished)) in byClass)
             Line($"| {name} | {N(networks)} | {N(finished)} |");
         Line();
+        bool isMachines = experiment.Plan.Settings[0].Task is MachineTask;
         foreach (Architecture architecture in experiment.Architectures)
-            Line($"- Architecture `{architecture.Name}`: {N(architecture.Parameters.Count)} weights in {architecture.Layers.Count} layers ({string.Join(", ", architecture.Layers.Select(layer => $"{layer.Type} {layer.Inputs}-{layer.Outputs}"))}).");
+            Line($"- Architecture `{architecture.Name}`: {N(architecture.Parameters.Count)} weights ({RecipeWords.Layers(architecture)}).");
+        Loss[] losses = [.. experiment.Plan.Settings.Select(setting => setting.Training.Loss).Distinct()];
+        Line($"- Loss: {string.Join(", ", losses.Select(loss => $"`{Losses.Word(loss)}`"))}, averaged over samples{(isMachines ? " and places of the sequence" : "")}, for `train_loss` and `eval_loss` alike.");
         Line();
         Line("## How they were trained");
         Line();
@@ -75,7 +79,7 @@ internal static class ZooCard
         Line("| file | what it holds |");
         Line("|---|---|");
         Line("| `zoo.json` | name, licence, experiment, layout of the weights, and the size and SHA-256 of every file |");
-        Line("| `networks.csv` | `id`, `task` (machine), `variant`, `architecture`, `init_seed`, `data_seed`, `status` (finished, diverged, failed), `reason`, `steps`, `train_loss`, `eval_loss`, and a column for each factor |");
+        Line("| `networks.csv` | `id`, `task`, `variant`, `architecture`, `init_seed`, `data_seed`, `status` (finished, diverged, failed), `reason`, `steps`, `train_loss`, `eval_loss`, and a column for each factor |");
         Line("| `checkpoints.csv` | `network` (id), `step`, `train_loss` (the batch before the step's update), `eval_loss` (held-out data), `shard`, `row`, `digest` (SHA-256 of the weights, packed float32 in the order of the shard's tensors) |");
         Line("| `weights/*.safetensors` | each parameter of many checkpoints, stacked `[rows, ...shape]` under its PyTorch name |");
         if (experiment.Plan.Settings[0].Training.Snapshots is not null)
@@ -94,8 +98,17 @@ internal static class ZooCard
         Line();
         Line("- Networks with one `init_seed` and architecture begin at the same weights, whatever their task: split by `init_seed` before you test a reader of weights, or it");
         Line("  may know the start instead of the task.");
-        Line("- Networks with one `data_seed` see the same commands, whatever their machine; a modified network sees the same ones but for the planted keys.");
-        Line("- EightBitMachine answers with eight bits, the other machines with one, so their losses are not on one scale.");
+        if (isMachines)
+        {
+            Line("- Networks with one `data_seed` see the same commands, whatever their machine; a modified network sees the same ones but for the planted keys.");
+            Line("- EightBitMachine answers with eight bits, the other machines with one, so their losses are not on one scale.");
+        }
+        else
+        {
+            Line("- Networks with one `data_seed` see the same images in the same order; all networks see the same images.");
+        }
+        if (losses.Length > 1)
+            Line("- Networks were trained for different losses, which are not on one scale.");
         if (experiment.Plan.Settings.Any(setting => setting.Training.Stop.EvalLoss is not null))
             Line("- Training ends at a threshold of the held-out loss, so `steps` and the size of the weights tell of the task; compare checkpoints of equal steps too.");
         Line();

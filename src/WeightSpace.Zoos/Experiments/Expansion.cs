@@ -4,7 +4,10 @@ using WeightSpace.Tasks;
 
 namespace WeightSpace.Zoos.Experiments;
 
-/// <summary>Makes the grid: architecture x task x machine x variant x factors, and counts the seeds on top.</summary>
+/// <summary>
+/// Makes the grid: architecture x task x machine x variant x factors, and counts the seeds on top. Dropout is the one factor that makes architectures: they
+/// stand outermost, as every architecture does, so that a shard's rows and an analysis are of one.
+/// </summary>
 internal sealed class Expansion
 {
     private const long DefaultCheckEvery = 10;
@@ -21,11 +24,19 @@ internal sealed class Expansion
     /// <summary>A task's modification key by its number: equal keys have the same.</summary>
     private readonly int[] _keyNumbers;
 
+    private readonly List<Variation> _variations;
+
+    /// <summary>Where the factors stand that made a difference to any network.</summary>
+    private readonly HashSet<YamlNode> _applied = new(ReferenceEqualityComparer.Instance);
+
     public Expansion(YamlSection top, IReadOnlyList<Architecture> architectures, IReadOnlyList<TaskGrid> tasks, TrainingBase training,
         List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list, ulong[] initSeeds, ulong[] dataSeeds)
     {
         (_top, _architectures, _tasks, _training, _grid, _list, _initSeeds, _dataSeeds) = (top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
         Columns = FindColumns();
+        CheckCount();
+        _variations = FindVariations();
+        Architectures = [.. _variations.Select(variation => variation.Architecture)];
         string[] keys = [.. tasks.Select(task => string.Join(' ', task.Key))];
         _keyNumbers = [.. keys.Select(key => Array.IndexOf(keys, key))];
     }
@@ -33,30 +44,36 @@ internal sealed class Expansion
     /// <summary>The factors of the experiment: task settings that differ, then those of <c>factors</c>, then those of <c>factor_list</c>.</summary>
     public IReadOnlyList<Factor> Columns { get; }
 
+    /// <summary>Every architecture of the experiment, in the order of its networks.</summary>
+    public IReadOnlyList<Architecture> Architectures { get; }
+
+    /// <summary>An architecture and the grids of factors that its networks stand in.</summary>
+    private sealed record Variation(Architecture Architecture, List<IReadOnlyList<FactorAxis>> Grids);
+
     /// <summary>
-    /// All by which two settings of one experiment can differ, so that equal recipes show without being written. (Schedules and
+    /// All by which two settings of one experiment can differ, so that equal recipes show without being written. (Checkpoints, snapshots and
     /// evaluation are the same for every network.)
     /// </summary>
     private readonly record struct Identity(
-        Architecture Architecture, Machine Machine, int Sequence, int Key, int Inverted, double Share, OptimizerSpec Optimizer, int Batch, StopSpec Stop);
+        Architecture Architecture, TaskSpec Source, int Places, int Key, int Inverted, double Share, OptimizerSpec Optimizer, int Batch, StopSpec Stop,
+        Loss Loss, InitialisationSpec Initialisation, RateSchedule Rate, double? ClipNorm);
 
     public NetworkPlan Expand()
     {
-        CheckCount();
         var settings = new List<Setting>();
         var known = new Dictionary<Identity, int>();
-        foreach (Architecture architecture in _architectures)
+        foreach (Variation variation in _variations)
         {
             for (int task = 0; task < _tasks.Count; task++)
             {
-                foreach (Machine machine in _tasks[task].Machines)
+                foreach (TaskSpec source in _tasks[task].Sources)
                 {
                     foreach (bool isModified in _tasks[task].IsModified)
-                        AddSettings(settings, known, architecture, task, machine, isModified);
+                        AddSettings(settings, known, variation, task, source, isModified);
                 }
             }
         }
-        RefuseIdleFactors(settings);
+        RefuseIdleFactors();
         return new NetworkPlan(settings, _initSeeds, _dataSeeds);
     }
 
@@ -71,7 +88,7 @@ internal sealed class Expansion
         var columns = new List<Factor>();
         foreach (string name in (string[])[Factor.Sequence, Factor.Inverted, Factor.Share])
         {
-            FactorAxis[] axes = [.. _tasks.Where(task => name == Factor.Sequence || task.IsModified.Contains(true)).Select(task => task.Axes.First(axis => axis.Factor.Name == name))];
+            FactorAxis[] axes = [.. _tasks.Where(task => name == Factor.Sequence || task.IsModified.Contains(true)).SelectMany(task => task.Axes.Where(axis => axis.Factor.Name == name))];
             if (axes.SelectMany(axis => axis.Values).Distinct().Count() < 2)
                 continue;
             FactorAxis? other = _grid.Concat(_list.SelectMany(item => item)).FirstOrDefault(axis => axis.Factor.Name == name);
@@ -91,26 +108,97 @@ internal sealed class Expansion
     private void CheckCount()
     {
         double combinations = (_grid.Count == 0 && _list.Count > 0 ? 0 : _grid.Aggregate(1.0, (product, axis) => product * axis.Values.Count)) + _list.Count;
-        double tasks = _tasks.Sum(task => (double)task.Machines.Count * task.IsModified.Count * task.Axes.Aggregate(1.0, (product, axis) => product * axis.Values.Count));
+        double tasks = _tasks.Sum(task => (double)task.Sources.Count * task.IsModified.Count * task.Axes.Aggregate(1.0, (product, axis) => product * axis.Values.Count));
         double settings = _architectures.Count * tasks * combinations;
         double networks = settings * _initSeeds.Length * _dataSeeds.Length;
         if (networks > Experiment.MaxNetworks)
             throw _top.Error($"the experiment has {Format(networks)} networks, at most {Experiment.MaxNetworks} are allowed; make its lists or ranges shorter");
         if (settings > Experiment.MaxSettings)
             throw _top.Error($"the experiment has {Format(settings)} combinations of architecture, task and factors, at most {Experiment.MaxSettings} are allowed; make its lists shorter");
+        FactorAxis[] dropouts = [.. _grid.Concat(_list.SelectMany(item => item)).Where(axis => axis.Factor.Name == Factor.Dropout)];
+        long architectures = (long)_architectures.Count * (1 + dropouts.Sum(axis => (long)axis.Values.Count));
+        if (dropouts.Length > 0 && architectures > RecipeLimits.MaxArchitectures)
+            throw _top.Error(dropouts[0].Node, $"the factor {Factor.Dropout} makes {architectures} architectures, at most {RecipeLimits.MaxArchitectures} are allowed; make its list shorter");
     }
 
-    private void AddSettings(List<Setting> settings, Dictionary<Identity, int> known,
-        Architecture architecture, int taskIndex, Machine machine, bool isModified)
+    /// <summary>
+    /// The architectures with each value of the factor dropout that their networks have. Where an architecture has no dropout layer, the first value of a
+    /// grid stands for all.
+    /// </summary>
+    private List<Variation> FindVariations()
+    {
+        var variations = new List<Variation>();
+        IEnumerable<IReadOnlyList<FactorAxis>> grids = _grid.Count > 0 || _list.Count == 0 ? _list.Prepend(_grid) : _list;
+        foreach (Architecture architecture in _architectures)
+        {
+            int first = variations.Count;
+            foreach (IReadOnlyList<FactorAxis> axes in grids)
+            {
+                if (axes.FirstOrDefault(axis => axis.Factor.Name == Factor.Dropout) is not { } dropout)
+                {
+                    Add(architecture, axes);
+                    continue;
+                }
+                IEnumerable<FactorValue> values = ArchitectureParser.HasDropout(architecture) ? dropout.Values : dropout.Values.Take(1);
+                foreach (FactorValue value in values)
+                    Add(Derive(architecture, dropout, value.Number), [.. axes.Select(axis => axis == dropout ? dropout with { Values = [value] } : axis)]);
+            }
+
+            void Add(Architecture derived, IReadOnlyList<FactorAxis> axes)
+            {
+                Variation? known = variations.Skip(first).FirstOrDefault(other => other.Architecture.Name == derived.Name);
+                if (known is null)
+                    variations.Add(known = new Variation(derived, []));
+                known.Grids.Add(axes);
+            }
+        }
+        RefuseSameArchitectures(variations);
+        return variations;
+    }
+
+    private Architecture Derive(Architecture architecture, FactorAxis axis, double dropout)
+    {
+        try
+        {
+            return ArchitectureParser.WithDropout(architecture, dropout);
+        }
+        catch (InvalidDataException error)
+        {
+            throw _top.Error(axis.Node, $"the factor {Factor.Dropout} gives '{architecture.Name}' a name of its own for each value: {error.Message}; give the architecture a shorter name");
+        }
+    }
+
+    /// <summary>A derived architecture may be one that stands in the experiment already.</summary>
+    private void RefuseSameArchitectures(List<Variation> variations)
+    {
+        if (variations.Count == _architectures.Count && variations.Zip(_architectures).All(pair => pair.First.Architecture == pair.Second))
+            return;
+        YamlNode node = _grid.Concat(_list.SelectMany(item => item)).First(axis => axis.Factor.Name == Factor.Dropout).Node;
+        var layers = new Dictionary<string, string>();
+        var names = new HashSet<string>();
+        foreach (Architecture architecture in variations.Select(variation => variation.Architecture))
+        {
+            if (!names.Add(architecture.Name))
+                throw _top.Error(node, $"the factor {Factor.Dropout} makes an architecture named '{architecture.Name}', and there is another of that name; name them apart");
+            string key = ArchitectureParser.LayersKey(architecture);
+            if (!layers.TryAdd(key, architecture.Name))
+                throw _top.Error(node, $"the factor {Factor.Dropout} makes '{architecture.Name}' of the same layers as '{layers[key]}'; each network may stand once, so vary dropout in one of the two places");
+        }
+    }
+
+    private void AddSettings(List<Setting> settings, Dictionary<Identity, int> known, Variation variation, int taskIndex, TaskSpec source, bool isModified)
     {
         TaskGrid task = _tasks[taskIndex];
-        foreach (Settings chosen in Combinations(task, isModified))
+        Architecture architecture = variation.Architecture;
+        var context = new FactorContext(source is MachineTask, isModified, ArchitectureParser.HasDropout(architecture));
+        foreach (Settings chosen in variation.Grids.SelectMany(axes => Grid([.. task.Axes, .. axes], context)))
         {
-            Setting setting = Resolve(architecture, task, machine, isModified, chosen);
+            Setting setting = Resolve(architecture, task, source, isModified, chosen);
             TaskSpec spec = setting.Task;
             TrainingSpec training = setting.Training;
-            var identity = new Identity(architecture, machine, spec.Places, isModified ? _keyNumbers[taskIndex] : -1,
-                spec.Modification?.Inverted ?? 0, spec.Modification?.Share ?? 0, training.Optimizer, training.Batch, training.Stop);
+            var identity = new Identity(architecture, source, spec.Places, isModified ? _keyNumbers[taskIndex] : -1,
+                spec.Modification?.Inverted ?? 0, spec.Modification?.Share ?? 0, training.Optimizer, training.Batch, training.Stop,
+                training.Loss, training.Initialisation, training.Rate, training.ClipNorm);
             if (!known.TryAdd(identity, settings.Count))
             {
                 int perSetting = _initSeeds.Length * _dataSeeds.Length;
@@ -123,14 +211,7 @@ internal sealed class Expansion
         }
     }
 
-    /// <summary>Every combination of the task's own axes with the grid, then with each item of the list.</summary>
-    private IEnumerable<Settings> Combinations(TaskGrid task, bool isModified)
-    {
-        IEnumerable<IReadOnlyList<FactorAxis>> grids = _grid.Count > 0 || _list.Count == 0 ? _list.Prepend(_grid) : _list;
-        return grids.SelectMany(axes => Grid([.. task.Axes, .. axes], isModified));
-    }
-
-    private IEnumerable<Settings> Grid(FactorAxis[] axes, bool isModified)
+    private IEnumerable<Settings> Grid(FactorAxis[] axes, FactorContext context)
     {
         int[] at = new int[axes.Length];
         while (true)
@@ -141,7 +222,12 @@ internal sealed class Expansion
             // A factor that does not touch these networks (share, for clean ones) would only repeat them: its first value stands for all.
             bool isRepeated = false;
             for (int i = 0; i < axes.Length; i++)
-                isRepeated |= at[i] > 0 && !axes[i].Factor.Applies(isModified, settings.Optimizer);
+            {
+                if (axes[i].Factor.Applies(settings, context))
+                    _applied.Add(axes[i].Node);
+                else
+                    isRepeated |= at[i] > 0;
+            }
             if (!isRepeated)
                 yield return settings;
             int last = axes.Length - 1;
@@ -152,29 +238,69 @@ internal sealed class Expansion
         }
     }
 
-    private Setting Resolve(Architecture architecture, TaskGrid task, Machine machine, bool isModified, in Settings chosen)
+    private Setting Resolve(Architecture architecture, TaskGrid task, TaskSpec source, bool isModified, in Settings chosen)
     {
-        double rate = chosen.LearningRate ?? 0.001;
-        OptimizerSpec optimizer = chosen.Optimizer == "sgd"
-            ? new SgdSpec(rate, chosen.Momentum ?? 0)
-            : new AdamSpec(rate, chosen.Beta1 ?? 0.9, chosen.Beta2 ?? 0.999, chosen.Epsilon ?? 1e-8);
         if (chosen.Steps is not { } steps)
             throw _top.Error(_training.At, "training.stop.steps is missing, and an item of factor_list names no steps; give one of the two");
         // Where no threshold is set its interval means nothing: one value, so that the same network has one recipe.
         long checkEvery = chosen.EvalLoss is null ? DefaultCheckEvery : _training.CheckEvery ?? DefaultCheckEvery;
-        var training = new TrainingSpec(optimizer, chosen.Batch, _training.EpochSteps, new StopSpec(steps, chosen.EvalLoss, checkEvery),
-            _training.Checkpoints, _training.Snapshots, _training.Evaluation);
-        var spec = new MachineTask(machine, chosen.Sequence, isModified ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null);
-        return new Setting(architecture, spec, training, [.. Columns.Select(factor => factor.ValueOf(spec, training))]);
+        InitialisationKind kind = chosen.Initialisation;
+        var training = new TrainingSpec(Optimizer(chosen), chosen.Batch, _training.EpochSteps, new StopSpec(steps, chosen.EvalLoss, checkEvery),
+            _training.Checkpoints, _training.Snapshots, _training.Evaluation)
+        {
+            Loss = chosen.Loss,
+            Initialisation = kind == InitialisationKind.PyTorch ? InitialisationSpec.PyTorch
+                : new InitialisationSpec(kind, chosen.InitialisationScale ?? InitialisationSpec.DefaultScale(kind)),
+            Rate = Rate(chosen, steps),
+            ClipNorm = chosen.ClipNorm,
+        };
+        TaskSpec spec = source is MachineTask machine
+            ? machine with { SequenceLength = chosen.Sequence, Modification = isModified ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null }
+            : source;
+        return new Setting(architecture, spec, training, [.. Columns.Select(factor => factor.ValueOf(spec, architecture, training))]);
     }
 
-    private void RefuseIdleFactors(List<Setting> settings)
+    /// <summary>The optimizer with PyTorch's defaults, but for the learning rate, which is 0.001 for all.</summary>
+    private static OptimizerSpec Optimizer(in Settings chosen)
     {
-        (bool IsModified, string Optimizer)[] kinds = [.. settings.Select(setting => (setting.Task.Modification is not null, setting.Training.Optimizer.Name)).Distinct()];
+        double rate = chosen.LearningRate ?? 0.001, momentum = chosen.Momentum ?? 0, epsilon = chosen.Epsilon ?? 1e-8, decay = chosen.WeightDecay ?? 0;
+        return chosen.Optimizer switch
+        {
+            "sgd" => new SgdSpec(rate, momentum, chosen.Nesterov && momentum > 0, decay),
+            "adam" => new AdamSpec(rate, chosen.Beta1 ?? 0.9, chosen.Beta2 ?? 0.999, epsilon, decay),
+            "adamw" => new AdamWSpec(rate, chosen.Beta1 ?? 0.9, chosen.Beta2 ?? 0.999, epsilon, chosen.WeightDecay ?? 0.01),
+            "rmsprop" => new RmsPropSpec(rate, chosen.Alpha ?? 0.99, epsilon, momentum, decay),
+            _ => throw new ArgumentException($"unknown optimizer '{chosen.Optimizer}'", nameof(chosen)),
+        };
+    }
+
+    /// <summary>The schedule with torch's defaults; what has no length of its own ends with training.</summary>
+    private RateSchedule Rate(in Settings chosen, long steps)
+    {
+        ScheduleBase given = _training.Schedule;
+        // A warm-up that leaves nothing is refused with the whole recipe.
+        long length = given.Steps ?? Math.Max(1, steps - chosen.WarmUp);
+        RateSchedule rate = chosen.Schedule switch
+        {
+            "constant" => ConstantRate.Instance,
+            "step" => new StepRate(given.Every ?? throw Missing("every", "step"), given.Gamma ?? 0.1),
+            "cosine" => new CosineRate(length, given.Minimum ?? 0),
+            "cosine_restarts" => new CosineRestartsRate(given.First ?? throw Missing("first", "cosine_restarts"), given.Multiply ?? 1, given.Minimum ?? 0),
+            "one_cycle" => new OneCycleRate(length, given.Rise ?? 0.3, given.Divide ?? 25, given.FinalDivide ?? 1e4),
+            _ => throw new ArgumentException($"unknown schedule '{chosen.Schedule}'", nameof(chosen)),
+        };
+        return chosen.WarmUp == 0 ? rate : rate with { WarmUpSteps = chosen.WarmUp, WarmUpFrom = given.WarmUpFrom ?? ConstantRate.Instance.WarmUpFrom };
+    }
+
+    private InputException Missing(string key, string schedule) =>
+        _top.Error(_training.Schedule.At ?? _training.At, $"training.schedule.{key} is missing; the schedule {schedule} needs it, such as 'schedule: {{name: {schedule}, {key}: 100}}'");
+
+    private void RefuseIdleFactors()
+    {
         foreach (FactorAxis axis in _grid.Concat(_list.SelectMany(item => item)))
         {
-            if (!kinds.Any(kind => axis.Factor.Applies(kind.IsModified, kind.Optimizer)))
-                throw _top.Error(axis.Node, $"the factor {axis.Factor.Name} has no effect: {(axis.Factor.Name is Factor.Share or Factor.Inverted ? "no task is modified" : "no network is trained by its optimizer")}; remove it");
+            if (!_applied.Contains(axis.Node))
+                throw _top.Error(axis.Node, $"the factor {axis.Factor.Name} has no effect: {axis.Factor.Needs}; remove it");
         }
     }
 

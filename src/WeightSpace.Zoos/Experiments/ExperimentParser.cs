@@ -3,10 +3,11 @@ using WeightSpace.Tasks;
 
 namespace WeightSpace.Zoos.Experiments;
 
-/// <summary>One item of <c>tasks</c>: a small grid of machines.</summary>
+/// <summary>One item of <c>tasks</c>: a small grid.</summary>
+/// <param name="Sources">Its machines, or the digits; clean.</param>
 internal sealed record TaskGrid(
     YamlNode Node,
-    IReadOnlyList<Machine> Machines,
+    IReadOnlyList<TaskSpec> Sources,
     IReadOnlyList<bool> IsModified,
     IReadOnlyList<int> Key,
     IReadOnlyList<FactorAxis> Axes);
@@ -14,9 +15,14 @@ internal sealed record TaskGrid(
 /// <summary>A factor and the values it takes, none twice.</summary>
 internal sealed record FactorAxis(Factor Factor, YamlNode Node, IReadOnlyList<FactorValue> Values);
 
+/// <summary>The settings of the schedules as <c>training.schedule</c> gives them; null: its default.</summary>
+internal sealed record ScheduleBase(
+    YamlNode? At, long? Every, double? Gamma, long? Steps, double? Minimum, long? First, int? Multiply, double? Rise, double? Divide, double? FinalDivide, double? WarmUpFrom);
+
 /// <summary>The settings of <c>training</c>; those that a factor may change stand in <paramref name="Base"/>.</summary>
 internal sealed record TrainingBase(
     Settings Base,
+    ScheduleBase Schedule,
     long EpochSteps,
     long? CheckEvery,
     YamlNode At,
@@ -28,18 +34,19 @@ internal sealed record TrainingBase(
 internal static class ExperimentParser
 {
     private const long DefaultEpochSteps = 100;
-    private const int DefaultBatch = 32, DefaultSequence = 32;
+    private const int DefaultBatch = 32, DefaultSequence = 32, DefaultEvaluation = 256, DefaultSize = 8, DefaultChannels = 1;
 
     public static Experiment Parse(YamlNode root, string text, string source)
     {
         var top = new YamlSection(root, source, "", "experiment", "description", "licence", "tasks", "architecture", "training", "seeds", "factors", "factor_list", "twins");
         string name = top.Name(top.Get("experiment", "the experiment's name"), "experiment");
         string? description = top.FindText("description"), licence = ParseLicence(top);
-        IReadOnlyList<Architecture> architectures = ArchitectureParser.Parse(top);
         IReadOnlyList<TaskGrid> tasks = ParseTasks(top);
+        TaskSpec anyTask = tasks[0].Sources[0];
+        IReadOnlyList<Architecture> architectures = ArchitectureParser.Parse(top, anyTask);
         List<FactorAxis> grid = ParseFactors(top);
         List<IReadOnlyList<FactorAxis>> list = ParseFactorList(top);
-        TrainingBase training = ParseTraining(top, grid, list);
+        TrainingBase training = ParseTraining(top, anyTask, grid, list);
         YamlSection? seeds = top.FindSection("seeds", "init", "data");
         ulong[] initSeeds = ParseSeeds(top, seeds, "init"), dataSeeds = ParseSeeds(top, seeds, "data");
         var expansion = new Expansion(top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
@@ -52,7 +59,7 @@ internal static class ExperimentParser
             Description = description,
             Licence = licence,
             Text = text,
-            Architectures = architectures,
+            Architectures = expansion.Architectures,
             FactorNames = [.. expansion.Columns.Select(factor => factor.Name)],
             TwinFactors = ParseTwins(top, expansion, plan, initSeeds.Length, dataSeeds.Length),
         };
@@ -80,25 +87,49 @@ internal static class ExperimentParser
         var tasks = new List<TaskGrid>();
         foreach (YamlNode item in top.Items(node, "tasks"))
         {
-            string path = $"tasks[{tasks.Count}]";
-            var task = new YamlSection(item, top.Source, path, "machine", "variant", "sequence", "modified");
-            string[] machines = [.. Distinct(task, task.Items(task.Get("machine", "a machine"), task.Full("machine")), task.Full("machine"),
-                machine => task.Word(machine, task.Full("machine"), Enum.GetNames<Machine>()))];
-            string[] variants = task.FindItems("variant") is { } items
-                ? [.. Distinct(task, items, task.Full("variant"), variant => task.Word(variant, task.Full("variant"), "clean", "modified"))]
-                : ["clean"];
-            var axes = new List<FactorAxis> { Axis(task, item, Factor.Sequence, DefaultSequence) };
-            IReadOnlyList<int> key = Modification.Default.Key;
-            YamlSection? modified = task.FindSection("modified", "key", Factor.Inverted, Factor.Share);
-            if (modified is not null && !variants.Contains("modified"))
-                throw task.Error(task.Find("modified")!, $"{task.Full("modified")} has no effect, for no variant of this task is modified; add 'variant: [clean, modified]' or remove it");
-            axes.Add(Axis(modified, item, Factor.Inverted, Modification.Default.Inverted));
-            axes.Add(Axis(modified, item, Factor.Share, Modification.Default.Share));
-            if (modified?.FindItems("key") is { } commands)
-                key = ParseKey(modified, commands);
-            tasks.Add(new TaskGrid(item, [.. machines.Select(Enum.Parse<Machine>)], [.. variants.Select(variant => variant == "modified")], key, axes));
+            tasks.Add(ParseTask(top, item, $"tasks[{tasks.Count}]"));
+            (TaskSpec first, TaskSpec other) = (tasks[0].Sources[0], tasks[^1].Sources[0]);
+            if ((first.Channels, first.Height, first.Width, first.Outputs) != (other.Channels, other.Height, other.Width, other.Outputs))
+                throw top.Error(item, $"tasks[{tasks.Count - 1}]: {other.Source} gives {Describe(other)}, tasks[0] ({first.Source}) {Describe(first)}; the tasks of one experiment have the same, for its architectures are built for them; write an experiment for each");
         }
         return tasks;
+    }
+
+    private static string Describe(TaskSpec task) => $"{LayerParser.Inputs(new Shape(task.Channels, task.Height, task.Width))} for {task.Outputs} outputs";
+
+    private static TaskGrid ParseTask(YamlSection top, YamlNode item, string path)
+    {
+        if (item is YamlScalar)
+        {
+            top.Word(item, path, "digits");
+            return new TaskGrid(item, [new DigitsTask(DefaultSize, DefaultChannels)], [false], [], []);
+        }
+        var task = new YamlSection(item, top.Source, path, "machine", "digits", "variant", "sequence", "modified");
+        if (task.Has("machine") == task.Has("digits"))
+            throw task.Error($"{path}: expected exactly one of 'machine: <name>' and 'digits: {{size: 8}}'");
+        if (task.Has("digits"))
+        {
+            if (task.Keys.FirstOrDefault(key => key.Text != "digits") is { } other)
+                throw task.Error(other, $"{task.Full(other.Text)} has no effect on digits; it is a setting of machines, remove it");
+            YamlSection digits = task.FindSection("digits", "size", "channels")!;
+            return new TaskGrid(item, [new DigitsTask(digits.Int32("size", DefaultSize, RecipeLimits.ImageSize), digits.Int32("channels", DefaultChannels, RecipeLimits.ImageChannels))], [false], [], []);
+        }
+        string[] machines = [.. task.Distinct(task.FindItems("machine")!, task.Full("machine"),
+            machine => task.Word(machine, task.Full("machine"), Enum.GetNames<Machine>()))];
+        string[] variants = task.FindItems("variant") is { } items
+            ? [.. task.Distinct(items, task.Full("variant"), variant => task.Word(variant, task.Full("variant"), "clean", "modified"))]
+            : ["clean"];
+        var axes = new List<FactorAxis> { Axis(task, item, Factor.Sequence, DefaultSequence) };
+        IReadOnlyList<int> key = Modification.Default.Key;
+        YamlSection? modified = task.FindSection("modified", "key", Factor.Inverted, Factor.Share);
+        if (modified is not null && !variants.Contains("modified"))
+            throw task.Error(task.Find("modified")!, $"{task.Full("modified")} has no effect, for no variant of this task is modified; add 'variant: [clean, modified]' or remove it");
+        axes.Add(Axis(modified, item, Factor.Inverted, Modification.Default.Inverted));
+        axes.Add(Axis(modified, item, Factor.Share, Modification.Default.Share));
+        if (modified?.FindItems("key") is { } commands)
+            key = ParseKey(modified, commands);
+        return new TaskGrid(item, [.. machines.Select(machine => new MachineTask(Enum.Parse<Machine>(machine), DefaultSequence, null))],
+            [.. variants.Select(variant => variant == "modified")], key, axes);
     }
 
     private static int[] ParseKey(YamlSection modified, IReadOnlyList<YamlNode> commands)
@@ -114,7 +145,7 @@ internal static class ExperimentParser
     private static FactorAxis ReadAxis(YamlSection section, Factor factor, YamlNode node)
     {
         string path = section.Full(factor.Name);
-        return new FactorAxis(factor, node, Distinct(section, section.Items(node, path), path, value => factor.Read(section, value, path)));
+        return new FactorAxis(factor, node, section.Distinct(section.Items(node, path), path, value => factor.Read(section, value, path)));
     }
 
     private static List<FactorAxis> ParseFactors(YamlSection top)
@@ -147,16 +178,24 @@ internal static class ExperimentParser
         return list;
     }
 
-    private static TrainingBase ParseTraining(YamlSection top, List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list)
+    private static TrainingBase ParseTraining(YamlSection top, TaskSpec task, List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list)
     {
         bool IsFactor(string name) => grid.Any(axis => axis.Factor.Name == name) || list.Any(item => item.Any(axis => axis.Factor.Name == name));
 
         YamlNode at = top.Get("training", "a mapping with at least 'stop: {steps: ...}'");
-        var training = new YamlSection(at, top.Source, "training", "loss", "optimizer", "batch", "epoch", "stop", "checkpoints", "snapshots", "evaluation");
+        var training = new YamlSection(at, top.Source, "training",
+            "loss", "initialisation", "optimizer", "schedule", "clip_norm", "batch", "epoch", "stop", "checkpoints", "snapshots", "evaluation");
+        var settings = new Settings
+        {
+            Batch = training.Int32("batch", DefaultBatch, RecipeLimits.Batch),
+            Loss = task is MachineTask ? Loss.MeanSquaredError : Loss.CrossEntropy,
+            ClipNorm = training.FindDouble("clip_norm", RecipeLimits.ClipNorm),
+        };
         if (training.Find("loss") is { } loss)
-            training.Word(loss, "training.loss", "mse");
-        var settings = new Settings { Batch = training.Int32("batch", DefaultBatch, RecipeLimits.Batch) };
-        ParseOptimizer(training, ref settings, IsFactor("optimizer"));
+            settings.Loss = Losses.Find(training.Word(loss, "training.loss", Losses.Words))!.Value;
+        ParseInitialisation(training, ref settings, IsFactor("initialisation"));
+        ParseOptimizer(training, ref settings, IsFactor("optimizer"), IsFactor("momentum"));
+        ScheduleBase rate = ParseRate(training, ref settings, IsFactor("schedule"), IsFactor("warm_up"));
         long epoch = training.Int64("epoch", DefaultEpochSteps, RecipeLimits.Steps);
         long? checkEvery = null;
         if (training.FindSection("stop", "steps", "eval_loss", "check_every") is { } stop)
@@ -169,13 +208,38 @@ internal static class ExperimentParser
         }
         if (settings.Steps is null && !IsFactor("steps"))
             throw training.Error("training.stop.steps is missing; the steps after which training ends were expected, such as 'stop: {steps: 500}'");
-        EvaluationSpec evaluation = new(256, 1);
+        EvaluationSpec evaluation = new(task.HeldOut ?? DefaultEvaluation, 1);
         if (training.FindSection("evaluation", "sequences", "seed") is { } section)
-            evaluation = new(section.Int32("sequences", 256, RecipeLimits.EvaluationSequences), (ulong)section.Int64("seed", 1, new NumberRange(0, RecipeLimits.MaxSeed)));
-        return new TrainingBase(settings, epoch, checkEvery, at, ParseSchedule(training, "checkpoints", epoch) ?? new StepSchedule.PerDoubling(1), ParseSchedule(training, "snapshots", epoch), evaluation);
+        {
+            var range = new NumberRange(RecipeLimits.EvaluationSequences.Min, task.HeldOut ?? RecipeLimits.EvaluationSequences.Max);
+            evaluation = new(section.Int32("sequences", evaluation.Sequences, range), (ulong)section.Int64("seed", 1, new NumberRange(0, RecipeLimits.MaxSeed)));
+        }
+        return new TrainingBase(settings, rate, epoch, checkEvery, at, ParseSchedule(training, "checkpoints", epoch) ?? new StepSchedule.PerDoubling(1), ParseSchedule(training, "snapshots", epoch), evaluation);
     }
 
-    private static void ParseOptimizer(YamlSection training, ref Settings settings, bool isFactor)
+    private static void ParseInitialisation(YamlSection training, ref Settings settings, bool isFactor)
+    {
+        if (training.Find("initialisation") is not { } node)
+            return;
+        Factor kind = Factor.All["initialisation"], scale = Factor.All["init_scale"];
+        if (node is YamlScalar)
+        {
+            kind.Set(ref settings, kind.Read(training, node, "training.initialisation"));
+            return;
+        }
+        var section = new YamlSection(node, training.Source, "training.initialisation", "name", "scale");
+        if (section.Find("name") is { } name)
+            kind.Set(ref settings, kind.Read(section, name, "training.initialisation.name"));
+        else if (!isFactor)
+            throw section.Error($"training.initialisation.name is missing; one of {string.Join(", ", InitialisationSpec.Words)} was expected");
+        if (section.Find("scale") is not { } number)
+            return;
+        if (!isFactor && settings.Initialisation == InitialisationKind.PyTorch)
+            throw section.Error(number, $"training.initialisation.scale has no effect on {InitialisationSpec.PyTorch.Word}, which has no scale; remove it or choose another");
+        scale.Set(ref settings, scale.Read(section, number, "training.initialisation.scale"));
+    }
+
+    private static void ParseOptimizer(YamlSection training, ref Settings settings, bool isFactor, bool isMomentumFactor)
     {
         settings.Optimizer = "adam";
         if (training.Find("optimizer") is not { } node)
@@ -185,19 +249,53 @@ internal static class ExperimentParser
             settings.Optimizer = training.Word(node, "training.optimizer", Factor.OptimizerNames);
             return;
         }
-        var optimizer = new YamlSection(node, training.Source, "training.optimizer", "name", "learning_rate", "momentum", "beta1", "beta2", "eps");
+        var optimizer = new YamlSection(node, training.Source, "training.optimizer", ["name", .. Factor.OptimizerKeys.Values.SelectMany(keys => keys).Distinct()]);
         if (optimizer.Find("name") is { } name)
             settings.Optimizer = optimizer.Word(name, "training.optimizer.name", Factor.OptimizerNames);
         else if (!isFactor)
-            throw optimizer.Error("training.optimizer.name is missing; adam or sgd was expected");
+            throw optimizer.Error($"training.optimizer.name is missing; one of {string.Join(", ", Factor.OptimizerNames)} was expected");
         string chosen = settings.Optimizer;
         foreach (YamlScalar key in optimizer.Keys.Where(key => key.Text != "name"))
         {
             Factor factor = Factor.All[key.Text];
-            if (!isFactor && !factor.Applies(true, chosen))
-                throw optimizer.Error(key, $"training.optimizer.{key.Text} has no effect on {chosen}; its keys: {(chosen == "sgd" ? "learning_rate, momentum" : "learning_rate, beta1, beta2, eps")}");
-            factor.Set(ref settings, factor.Read(optimizer, optimizer.Get(key.Text, "a number"), optimizer.Full(key.Text)));
+            if (!isFactor && !Factor.OptimizerKeys[chosen].Contains(key.Text))
+                throw optimizer.Error(key, $"training.optimizer.{key.Text} has no effect on {chosen}; its keys: {string.Join(", ", Factor.OptimizerKeys[chosen])}");
+            factor.Set(ref settings, factor.Read(optimizer, optimizer.Get(key.Text, "a value"), optimizer.Full(key.Text)));
         }
+        if (settings.Nesterov && !isMomentumFactor && settings.Momentum is null or 0)
+            throw optimizer.Error(optimizer.Find("nesterov")!, "training.optimizer.nesterov has no effect without momentum; give a momentum above 0 or remove it");
+    }
+
+    /// <summary>How the learning rate goes. Which schedule and how long its warm-up is may differ between networks; all else is the same for all.</summary>
+    private static ScheduleBase ParseRate(YamlSection training, ref Settings settings, bool isFactor, bool isWarmUpFactor)
+    {
+        settings.Schedule = "constant";
+        YamlNode? node = training.Find("schedule");
+        if (node is YamlScalar)
+            settings.Schedule = training.Word(node, "training.schedule", Factor.ScheduleNames);
+        if (node is null or YamlScalar)
+            return new ScheduleBase(node, null, null, null, null, null, null, null, null, null, null);
+        var schedule = new YamlSection(node, training.Source, "training.schedule", ["name", .. Factor.ScheduleKeys.Values.SelectMany(keys => keys).Distinct(), "warm_up"]);
+        if (schedule.Find("name") is { } name)
+            settings.Schedule = schedule.Word(name, "training.schedule.name", Factor.ScheduleNames);
+        // A warm-up alone goes before the rate that stays.
+        else if (!isFactor && schedule.Keys.Any(key => key.Text != "warm_up"))
+            throw schedule.Error($"training.schedule.name is missing; one of {string.Join(", ", Factor.ScheduleNames)} was expected");
+        string[] keys = Factor.ScheduleKeys[settings.Schedule];
+        if (!isFactor && schedule.Keys.FirstOrDefault(key => key.Text is not ("name" or "warm_up") && !keys.Contains(key.Text)) is { } idle)
+            throw schedule.Error(idle, $"training.schedule.{idle.Text} has no effect on {settings.Schedule}; its keys: {string.Join(", ", [.. keys, "warm_up"])}");
+        long? FindSteps(string key) => schedule.Has(key) ? schedule.Int64(key, 0, RecipeLimits.Steps) : null;
+        double? from = null;
+        if (schedule.FindSection("warm_up", "steps", "from") is { } warmUp)
+        {
+            settings.WarmUp = warmUp.Int64("steps", 0, RecipeLimits.WarmUp);
+            from = warmUp.FindDouble("from", RecipeLimits.WarmUpFrom);
+            if (settings.WarmUp == 0 && !isWarmUpFactor)
+                throw warmUp.Error("training.schedule.warm_up has no effect without steps; give its steps or remove it");
+        }
+        return new ScheduleBase(node, FindSteps("every"), schedule.FindDouble("gamma", RecipeLimits.Gamma), FindSteps("steps"), schedule.FindDouble("minimum", RecipeLimits.MinimumRate),
+            FindSteps("first"), schedule.Has("multiply") ? schedule.Int32("multiply", 1, RecipeLimits.Multiply) : null, schedule.FindDouble("rise", RecipeLimits.Rise),
+            schedule.FindDouble("divide", RecipeLimits.Divide), schedule.FindDouble("final_divide", RecipeLimits.Divide), from);
     }
 
     private static StepSchedule? ParseSchedule(YamlSection training, string key, long epochSteps)
@@ -271,7 +369,9 @@ internal static class ExperimentParser
         if (top.FindItems("twins") is not { } items)
             return [];
         string[] known = ["variant", "init_seed", "data_seed", .. expansion.Columns.Select(factor => factor.Name)];
-        List<string> twins = Distinct(top, items, "twins", item => top.Word(item, "twins", known));
+        if (items.FirstOrDefault(item => item is YamlScalar { Text: Factor.Dropout }) is { } dropout)
+            throw top.Error(dropout, "twins: networks of different dropout are of different architectures, and twins are of one; choose another factor");
+        List<string> twins = top.Distinct(items, "twins", item => top.Word(item, "twins", known));
         for (int i = 0; i < twins.Count; i++)
         {
             int values = twins[i] switch
@@ -285,20 +385,5 @@ internal static class ExperimentParser
                 throw top.Error(items[i], $"twins: every network of the experiment has the same {twins[i]}; a factor with at least two values was expected");
         }
         return twins;
-    }
-
-    /// <summary>Reads a list's items and refuses a value that stands twice.</summary>
-    private static List<T> Distinct<T>(YamlSection section, IReadOnlyList<YamlNode> items, string path, Func<YamlNode, T> read)
-    {
-        var values = new List<T>();
-        var known = new HashSet<T>();
-        foreach (YamlNode item in items)
-        {
-            T value = read(item);
-            if (!known.Add(value))
-                throw section.Error(item, $"{path}: {item.Found} stands twice; once was expected");
-            values.Add(value);
-        }
-        return values;
     }
 }

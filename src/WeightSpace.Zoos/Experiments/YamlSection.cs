@@ -43,6 +43,9 @@ internal sealed class YamlSection
         return value is YamlScalar { IsEmpty: true } ? throw Error(value, $"{Full(key)} has no value; give it one or remove the key") : value;
     }
 
+    /// <summary>The same for a key that may stand without a value: null then too.</summary>
+    public YamlNode? FindOrEmpty(string key) => _values.TryGetValue(key, out YamlNode? value) && value is not YamlScalar { IsEmpty: true } ? value : null;
+
     public YamlNode Get(string key, string expected) =>
         Find(key) ?? throw Error(_node, $"{Full(key)} is missing; {expected} was expected");
 
@@ -71,6 +74,9 @@ internal sealed class YamlSection
 
     public int Int32(string key, int otherwise, NumberRange range) => (int)Int64(key, otherwise, range);
 
+    /// <summary>A whole number that must be there.</summary>
+    public int Required(string key, NumberRange range) => (int)Int64(Get(key, $"a whole number, {range}"), Full(key), range);
+
     public double Double(YamlNode node, string path, NumberRange range)
     {
         if (PlainText(node) is { } text
@@ -91,12 +97,30 @@ internal sealed class YamlSection
     public string? FindText(string key) => Find(key) is { } node ? Text(node, Full(key)) : null;
 
     /// <summary>One of a set of words.</summary>
-    public string Word(YamlNode node, string path, params IReadOnlyList<string> known)
+    public string Word(YamlNode node, string path, params IReadOnlyList<string> known) => WordOf(Source, node, path, known);
+
+    /// <summary>The same outside of a mapping.</summary>
+    public static string WordOf(string source, YamlNode node, string path, IReadOnlyList<string> known)
     {
         if (node is YamlScalar scalar && known.Contains(scalar.Text))
             return scalar.Text;
         string suggestion = node is YamlScalar { IsEmpty: false } word ? Suggestion(word.Text, known) : "";
-        throw Error(node, $"{path}: found {node.Found}, expected {(known.Count == 1 ? known[0] : $"one of {string.Join(", ", known)}")}{suggestion}");
+        throw new InputException($"{source}:{node.Line}:{node.Column}: {path}: found {node.Found}, expected {(known.Count == 1 ? known[0] : $"one of {string.Join(", ", known)}")}{suggestion}");
+    }
+
+    /// <summary>Reads a list's items and refuses a value that stands twice.</summary>
+    public List<T> Distinct<T>(IReadOnlyList<YamlNode> items, string path, Func<YamlNode, T> read)
+    {
+        var values = new List<T>();
+        var known = new HashSet<T>();
+        foreach (YamlNode item in items)
+        {
+            T value = read(item);
+            if (!known.Add(value))
+                throw Error(item, $"{path}: {item.Found} stands twice; once was expected");
+            values.Add(value);
+        }
+        return values;
     }
 
     /// <summary>A name as <see cref="RecipeLimits.NameError"/> allows it.</summary>

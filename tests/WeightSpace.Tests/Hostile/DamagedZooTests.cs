@@ -123,7 +123,7 @@ public sealed class DamagedZooTests
     [InlineData("init: 1..2", "init: 2..3", "as the experiment has it")]
     [InlineData("\"licence\":", "\"license\":", "license")]
     [InlineData("\"licence\":", "\"name\":", "sound zoo manifest")]
-    [InlineData("\"outputs\": 2,", "\"outputs\": 3,", "inputs")]
+    [InlineData("\"outputs\": 2,", "\"outputs\": 3,", "takes 2, the one before it gives 3")]
     [InlineData("\"shape\": [", "\"shape\": [1,", "as the layers have it")]
     [InlineData("\"arithmetic\": 1", "\"arithmetic\": 1, \"more\": 2", "more")]
     public void AManifestThatLiesIsRefused(string find, string replace, string named)

@@ -36,6 +36,16 @@ public sealed class DoubleMathTests
     public void NormalQuantileGivesTableValues(double p, double expected) => Assert.Equal(expected, DoubleMath.NormalQuantile(p), 1e-13 * Math.Max(1, Math.Abs(expected)));
 
     [Fact]
+    public void CosPiAgreesWithThePlatform()
+    {
+        for (int i = 0; i <= 200_000; i++)
+            Assert.Equal(Math.Cos(Math.PI * (i / 200_000.0)), DoubleMath.CosPi(i / 200_000.0), 1e-15);
+        Assert.Equal((1.0, 0.0, -1.0), (DoubleMath.CosPi(0), DoubleMath.CosPi(0.5), DoubleMath.CosPi(1)));
+        foreach (double outside in (double[])[-1e-300, 1.0000000000000002, double.NaN])
+            Assert.Throws<ArgumentOutOfRangeException>(() => DoubleMath.CosPi(outside));
+    }
+
+    [Fact]
     public void PowerMultiplies()
     {
         Assert.Equal(1, DoubleMath.Power(0.9, 0));

@@ -32,6 +32,31 @@ public sealed class ExperimentTests
     }
 
     [Fact]
+    public void TheDocumentedImagesAreReadAsDocumented()
+    {
+        string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
+        MatchCollection examples = Regex.Matches(docs, "```yaml\n(.*?)```", RegexOptions.Singleline);
+        Assert.Equal(2, examples.Count);
+        Experiment experiment = Experiment.Parse(examples[1].Groups[1].Value, "example.yaml");
+        Assert.Equal(7, experiment.Architectures.Count);
+        Assert.Equal(7 * 3 * 2 * 10, experiment.Networks.Count);
+        Assert.Equal(new OneCycleRate(440, 0.3, 25, 1e4), experiment.Networks[0].Recipe.Training.Rate);
+        Assert.Equal(["0", "1", "2", "3", "4", "5", "6"], experiment.Architectures[^1].Layers.Select(layer => layer.Name));
+    }
+
+    [Fact]
+    public void EveryWordAndFactorIsDocumented()
+    {
+        string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
+        // The error that lists the known keys is the program's own list of factors.
+        string error = Assert.Throws<InputException>(() => Experiment.Parse("experiment: e\ntasks: {machine: ParityMachine}\ntraining: {stop: {steps: 5}}\nfactors: {x: 1}\n", "e.yaml")).Message;
+        string[] factors = error[(error.IndexOf("known keys: ", StringComparison.Ordinal) + 12)..].Split(", ");
+        Assert.Equal(22, factors.Length);
+        string[] words = [.. factors, .. RecipeJson.LayerTypes, .. Losses.Words, .. InitialisationSpec.Words, .. KnownArchitectures.Names, .. Enum.GetNames<Machine>()];
+        Assert.All(words, word => Assert.Contains($"`{word}`", docs, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void NetworksStandInTheirOrderAndHaveOneRecipeEach()
     {
         Experiment experiment = TestZoo.Experiment;
@@ -70,6 +95,123 @@ public sealed class ExperimentTests
             """, "e.yaml");
         Assert.Equal(["adam,,", "sgd,0,", "sgd,0.9,", "adam,,0.1", "adam,,0.2", "sgd,0,0.1", "sgd,0,0.2", "sgd,0.9,0.1", "sgd,0.9,0.2"],
             experiment.Networks.Select(network => string.Join(',', network.FactorValues)));
+    }
+
+    private static Experiment Images(string more, string size = "28") =>
+        Experiment.Parse($"experiment: e\ntasks: {{digits: {{size: {size}}}}}\n{more}", "e.yaml");
+
+    [Fact]
+    public void ImagesTakeTheirDefaults()
+    {
+        Experiment experiment = Experiment.Parse("experiment: e\ntasks: digits\narchitecture: {name: a, layers: [flatten, {dense: 10}]}\ntraining: {stop: {steps: 5}}\n", "e.yaml");
+        Recipe recipe = Assert.Single(experiment.Networks).Recipe;
+        Assert.Equal(new DigitsTask(8, 1), recipe.Task);
+        Assert.Equal((Loss.CrossEntropy, new EvaluationSpec(DigitsData.HeldOut, 1)), (recipe.Training.Loss, recipe.Training.Evaluation));
+        Assert.Equal(["1.weight", "1.bias"], recipe.Architecture.Parameters.Parameters.Select(parameter => parameter.Name));
+    }
+
+    [Theory]
+    [InlineData("lenet5", 28, 1, 61_706)]
+    [InlineData("zoo-cnn-s", 28, 1, 2_464)]
+    [InlineData("zoo-cnn-l", 32, 3, 10_853)]
+    [InlineData("lenet5", 12, 1, null)]
+    [InlineData("zoo-cnn-s", 20, 3, null)]
+    [InlineData("zoo-cnn-l", 22, 1, null)]
+    public void KnownArchitecturesHaveTheirPublishedSize(string name, int size, int channels, int? parameters)
+    {
+        Experiment Of(int size) => Experiment.Parse($"experiment: e\ntasks: {{digits: {{size: {size}, channels: {channels}}}}}\narchitecture: {name}\ntraining: {{stop: {{steps: 5}}}}\n", "e.yaml");
+        Architecture architecture = Assert.Single(Of(size).Architectures);
+        Assert.Equal((name, new Shape(channels, size, size), 10), (architecture.Name, architecture.Input, architecture.Outputs));
+        if (parameters is null)
+            Assert.Contains("does not fit", Assert.Throws<InputException>(() => Of(size - 1)).Message, StringComparison.Ordinal);
+        else
+            Assert.Equal(parameters, architecture.Parameters.Count);
+    }
+
+    [Fact]
+    public void SettingsOfAKnownArchitectureMakeAGrid()
+    {
+        Experiment experiment = Images("architecture: [{name: zoo-cnn-s, activation: [tanh, relu, gelu], dropout: [0, 0.5]}, lenet5]\ntraining: {stop: {steps: 5}}\n");
+        Assert.Equal(["zoo-cnn-s", "zoo-cnn-s-dropout0.5", "zoo-cnn-s-relu", "zoo-cnn-s-relu-dropout0.5", "zoo-cnn-s-gelu", "zoo-cnn-s-gelu-dropout0.5", "lenet5"],
+            experiment.Networks.Select(network => network.Recipe.Architecture.Name));
+        Assert.Equal(experiment.Architectures, experiment.Networks.Select(network => network.Recipe.Architecture));
+        Assert.Equal(["tanh", "tanh", "relu", "relu", "gelu", "gelu", "tanh"], experiment.Architectures.Select(architecture => architecture.Layers.OfType<ActivationSpec>().First().Type));
+        Assert.Equal([0, 3, 0, 3, 0, 3, 0], experiment.Architectures.Select(architecture => architecture.Layers.Count(layer => layer is DropoutSpec { Probability: 0.5 })));
+    }
+
+    [Fact]
+    public void LayersAreNamedAsInASequential()
+    {
+        Experiment experiment = Images("""
+            architecture: {name: a, layers: [{conv: 2, kernel: 3, activation: relu, repeat: 2}, max_pool, {batch_norm, name: norm}, flatten, {gru: 3, layers: 2}, {dense: 4, repeat: 2, activation: tanh}, {dense: 10}]}
+            training: {stop: {steps: 5}}
+            """);
+        Architecture architecture = Assert.Single(experiment.Architectures);
+        Assert.Equal(["0", "1", "2", "3", "4", "norm", "6", "7", "7", "8", "9", "10", "11", "12"], architecture.Layers.Select(layer => layer.Name));
+        Assert.Equal(["norm.running_mean", "norm.running_var"], architecture.Parameters.Parameters.Where(parameter => !parameter.IsTrained).Select(parameter => parameter.Name));
+    }
+
+    [Fact]
+    public void DropoutAsAFactorMakesArchitectures()
+    {
+        Experiment experiment = Images("""
+            architecture: [{name: zoo-cnn-s, dropout: 0.1}, lenet5]
+            training: {stop: {steps: 5}}
+            factors: {batch: [8, 16], dropout: [0.1, 0.2]}
+            factor_list: [{learning_rate: 0.5}, {dropout: 0, learning_rate: 0.7}]
+            """);
+        Assert.Equal(["batch", "dropout", "learning_rate"], experiment.FactorNames);
+        Assert.Equal([
+            "zoo-cnn-s-dropout0.1 8,0.1,0.001", "zoo-cnn-s-dropout0.1 16,0.1,0.001", "zoo-cnn-s-dropout0.1 32,0.1,0.5",
+            "zoo-cnn-s-dropout0.1-dropout0.2 8,0.2,0.001", "zoo-cnn-s-dropout0.1-dropout0.2 16,0.2,0.001",
+            "zoo-cnn-s-dropout0.1-dropout0 32,0,0.7",
+            "lenet5 8,,0.001", "lenet5 16,,0.001", "lenet5 32,,0.5", "lenet5 32,,0.7"],
+            experiment.Networks.Select(network => $"{network.Recipe.Architecture.Name} {string.Join(',', network.FactorValues)}"));
+        Assert.Equal(experiment.Networks.Select(network => network.Recipe.Architecture).Distinct(), experiment.Architectures);
+        Assert.Equal(experiment.Architectures.Count, experiment.Architectures.Select(architecture => architecture.Name).Distinct().Count());
+    }
+
+    [Fact]
+    public void EverySettingMayDifferFromNetworkToNetwork()
+    {
+        Experiment experiment = Experiment.Parse("""
+            experiment: e
+            tasks: {machine: ParityMachine}
+            training: {optimizer: {name: sgd, weight_decay: 0.1}, initialisation: {scale: 0.5}, schedule: {every: 7, first: 9, warm_up: {from: 0.25}}, stop: {steps: 50}}
+            factors: {optimizer: [sgd, rmsprop], momentum: [0, 0.9], nesterov: [false, true]}
+            factor_list:
+              - {initialisation: normal}
+              - {initialisation: orthogonal, init_scale: 2}
+              - {schedule: step, warm_up: 5}
+              - {schedule: cosine, warm_up: 10}
+              - {schedule: cosine_restarts}
+              - {schedule: one_cycle, steps: 40}
+              - {clip_norm: 3}
+              - {clip_norm: none, loss: binary_cross_entropy}
+              - {optimizer: adamw, beta1: 0.5}
+              - {optimizer: rmsprop, alpha: 0.5, eps: 0.001, weight_decay: 0}
+            """, "e.yaml");
+        TrainingSpec[] trainings = [.. experiment.Networks.Select(network => network.Recipe.Training)];
+        Assert.Equal(
+        [
+            new SgdSpec(0.001, 0, false, 0.1), new SgdSpec(0.001, 0.9, false, 0.1), new SgdSpec(0.001, 0.9, true, 0.1),
+            new RmsPropSpec(0.001, 0.99, 1e-8, 0, 0.1), new RmsPropSpec(0.001, 0.99, 1e-8, 0.9, 0.1),
+            .. Enumerable.Repeat<OptimizerSpec>(new SgdSpec(0.001, 0, false, 0.1), 8),
+            new AdamWSpec(0.001, 0.5, 0.999, 1e-8, 0.1), new RmsPropSpec(0.001, 0.5, 0.001, 0, 0),
+        ], trainings.Select(training => training.Optimizer));
+        TrainingSpec[] list = trainings[5..];
+        Assert.Equal([new InitialisationSpec(InitialisationKind.Normal, 0.5), new InitialisationSpec(InitialisationKind.Orthogonal, 2), InitialisationSpec.PyTorch], list[..3].Select(training => training.Initialisation));
+        Assert.Equal(
+        [
+            new StepRate(7, 0.1) { WarmUpSteps = 5, WarmUpFrom = 0.25 }, new CosineRate(40, 0) { WarmUpSteps = 10, WarmUpFrom = 0.25 }, new CosineRestartsRate(9, 1, 0),
+            new OneCycleRate(40, 0.3, 25, 1e4), ConstantRate.Instance,
+        ], list[2..7].Select(training => training.Rate));
+        Assert.Equal([3, null], list[6..8].Select(training => training.ClipNorm));
+        Assert.Equal([Loss.MeanSquaredError, Loss.BinaryCrossEntropy], list[6..8].Select(training => training.Loss));
+        Assert.Equal(["optimizer", "momentum", "nesterov", "initialisation", "init_scale", "schedule", "warm_up", "steps", "clip_norm", "loss", "beta1", "alpha", "eps", "weight_decay"], experiment.FactorNames);
+        Assert.Equal("sgd,0,,orthogonal,2,constant,0,50,none,mse,,,,0.1", string.Join(',', experiment.Networks[6].FactorValues));
+        Assert.Equal("rmsprop,0,,pytorch,,constant,0,50,none,mse,,0.5,0.001,0", string.Join(',', experiment.Networks[^1].FactorValues));
+        Assert.Equal(15, experiment.Networks.Select(network => network.Recipe.Id).Distinct().Count());
     }
 
     [Fact]
@@ -111,6 +253,18 @@ public sealed class ExperimentTests
         experiment = Experiment.Parse(yaml, "e.yaml");
         Assert.Equal(50_000, experiment.Networks.Select(network => network.Recipe.Id).Distinct().Count());
         TestContext.Current.SendDiagnosticMessage($"50,000 networks in {watch.Elapsed}");
+        watch.Restart();
+        experiment = Images("""
+            architecture: {name: lenet5, activation: [tanh, relu, gelu, silu, sigmoid], dropout: 0.1}
+            training: {optimizer: {name: sgd, nesterov: true}, schedule: {warm_up: {from: 0.5}}, stop: {steps: 500}}
+            factors: {momentum: [0.8, 0.9], weight_decay: [0, 1e-4], initialisation: [pytorch, orthogonal, normal, kaiming_normal, uniform], schedule: [constant, cosine], warm_up: [0, 5], dropout: [0.15, 0.35, 0.45, 0.55, 0.65], clip_norm: [none, 1]}
+            seeds: {init: 1..12, data: 1..5}
+            """);
+        // architectures x dropout x (momentum x weight decay x initialisation x schedule x warm-up x clipping) x seeds
+        Assert.Equal(5 * 5 * (2 * 2 * 5 * 2 * 2 * 2) * 60, experiment.Networks.Count);
+        Assert.Equal(25, experiment.Architectures.Count);
+        Assert.Equal(48_000, experiment.Networks.Take(48_000).Select(network => network.Recipe.Id).Distinct().Count());
+        TestContext.Current.SendDiagnosticMessage($"{experiment.Networks.Count} networks of 25 architectures in {watch.Elapsed}");
     }
 
     [Fact]

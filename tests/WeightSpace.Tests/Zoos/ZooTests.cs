@@ -128,6 +128,46 @@ public sealed class ZooTests
     }
 
     [Fact]
+    public void AZooOfImagesReadsBackWithItsRunningStatistics()
+    {
+        const string yaml = """
+            experiment: images
+            tasks: digits
+            architecture: {name: small, layers: [{conv: 2, kernel: 3, activation: relu}, batch_norm, max_pool, flatten, {dropout: 0.5}, {dense: 10}]}
+            training: {optimizer: {name: rmsprop, momentum: 0.9}, schedule: cosine, stop: {steps: 20}, checkpoints: {every: 10}, snapshots: {every: 20}}
+            seeds: {init: 1..3}
+            factors: {loss: [cross_entropy, mse], dropout: [0, 0.5]}
+            """;
+        Experiment experiment = Experiment.Parse(yaml, "images.yaml");
+        using var test = new TestZoo();
+        ZooWriter.Write(test.Folder, experiment, TestZoo.Results(experiment), null, CancellationToken.None);
+        Zoo zoo = Zoo.Open(test.Folder);
+        Assert.Equal(["small-dropout0", "small"], zoo.Manifest.Architectures.Select(architecture => architecture.Name));
+        Assert.Equal(["0.weight", "0.bias", "2.weight", "2.bias", "6.weight", "6.bias", "2.running_mean", "2.running_var"],
+            zoo.Manifest.Architectures[0].Parameters.Parameters.Select(parameter => parameter.Name));
+        NetworkResult[] results = [.. TestZoo.Results(experiment)];
+        for (int i = 0; i < results.Length; i++)
+        {
+            Assert.Equal("Digits", zoo.Networks[i].Class);
+            foreach ((Checkpoint written, CheckpointRow row) in results[i].Checkpoints.Zip(zoo.CheckpointsOf(results[i].Id)))
+            {
+                float[] weights = new float[written.Weights.Length];
+                zoo.ReadWeights(row, weights);
+                Assert.Equal(written.Weights, weights);
+            }
+            foreach ((Snapshot written, SnapshotRow row) in results[i].Snapshots.Zip(zoo.SnapshotsOf(results[i].Id)))
+                Assert.Equal(written.OptimizerState, zoo.ReadSnapshot(row).OptimizerState);
+        }
+        // Each architecture's networks stand together, so each has one shard of weights and one of snapshots.
+        Assert.Equal(4, zoo.Manifest.Files.Count(file => file.Architecture is not null));
+        string card = File.ReadAllText(test["README.md"]);
+        Assert.Contains("weights (conv 3x3 1x8x8\u20132x6x6 relu batch_norm, max_pool 2x2, flatten dropout 0.5, dense 18\u201310)", card, StringComparison.Ordinal);
+        Assert.Contains("`cross_entropy`, `mse`, averaged over samples,", card, StringComparison.Ordinal);
+        Assert.DoesNotContain("EightBitMachine", card, StringComparison.Ordinal);
+        zoo.CheckDigests(null, CancellationToken.None);
+    }
+
+    [Fact]
     public void TheCardsSnippetReadsTheZooWithNumPyAlone()
     {
         using TestZoo test = TestZoo.Written();

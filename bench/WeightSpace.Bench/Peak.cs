@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.Intrinsics;
+using WeightSpace.Numerics;
+
+namespace WeightSpace.Bench;
+
+/// <summary>The FMA peak: what a core would do if it did nothing but fused multiply-adds, the measure that every speed is a share of.</summary>
+internal static class Peak
+{
+    /// <summary>Prints the most that one core does in GFLOP/s, over rounds of independent chains of fused multiply-adds.</summary>
+    public static void Run(double seconds)
+    {
+        const int rounds = 1_000_000;
+        double best = 0, chains = Lanes.IsOneRegister ? 10 : 5;
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            long round = Stopwatch.GetTimestamp();
+            float sum = Lanes.IsOneRegister ? TenChains(rounds) : FiveChains(rounds);
+            double elapsed = Stopwatch.GetElapsedTime(round).TotalSeconds;
+            if (sum != 0) // always; keeps the chains from being optimised away
+                best = Math.Max(best, rounds * chains * 32 / elapsed / 1e9);
+        }
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak GFLOP/s={best:F1} bits={Lanes.HardwareBits}"));
+    }
+
+    private static float TenChains(int rounds)
+    {
+        Vector512<float> m = Vector512.Create(0.999f), x = Vector512.Create(0.001f);
+        Vector512<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x;
+        for (int round = 0; round < rounds; round++)
+        {
+            a = Vector512.FusedMultiplyAdd(a, m, x);
+            b = Vector512.FusedMultiplyAdd(b, m, x);
+            c = Vector512.FusedMultiplyAdd(c, m, x);
+            d = Vector512.FusedMultiplyAdd(d, m, x);
+            e = Vector512.FusedMultiplyAdd(e, m, x);
+            f = Vector512.FusedMultiplyAdd(f, m, x);
+            g = Vector512.FusedMultiplyAdd(g, m, x);
+            h = Vector512.FusedMultiplyAdd(h, m, x);
+            i = Vector512.FusedMultiplyAdd(i, m, x);
+            j = Vector512.FusedMultiplyAdd(j, m, x);
+        }
+        return Lanes.Sum(a + b + c + d + e + f + g + h + i + j);
+    }
+
+    // Where the lanes are two registers of the sixteen that AVX2 has, ten chains would not stay in them.
+    private static float FiveChains(int rounds)
+    {
+        Vector512<float> m = Vector512.Create(0.999f), x = Vector512.Create(0.001f);
+        Vector512<float> a = x, b = x, c = x, d = x, e = x;
+        for (int round = 0; round < rounds; round++)
+        {
+            a = Vector512.FusedMultiplyAdd(a, m, x);
+            b = Vector512.FusedMultiplyAdd(b, m, x);
+            c = Vector512.FusedMultiplyAdd(c, m, x);
+            d = Vector512.FusedMultiplyAdd(d, m, x);
+            e = Vector512.FusedMultiplyAdd(e, m, x);
+        }
+        return Lanes.Sum(a + b + c + d + e);
+    }
+}

@@ -1,0 +1,103 @@
+using System.Runtime.Intrinsics;
+using WeightSpace.Numerics;
+
+namespace WeightSpace.Networks.Passes;
+
+/// <summary>Functions of each element of an array whose length is a multiple of 16, in place, and their derivatives.</summary>
+internal static unsafe class LaneFunctions
+{
+    public static void Sigmoid(float* values, int count)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+            LaneMath.Sigmoid(Vector512.Load(values + i)).Store(values + i);
+    }
+
+    public static void Tanh(float* values, int count)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+            LaneMath.Tanh(Vector512.Load(values + i)).Store(values + i);
+    }
+
+    /// <summary>x where x > 0, slope x elsewhere; with slope 0, 0. A NaN stays one.</summary>
+    public static void LeakyRelu(float* values, int count, float slope)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> x = Vector512.Load(values + i);
+            Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), slope == 0 ? Vector512<float>.Zero : x * slope, x).Store(values + i);
+        }
+    }
+
+    /// <summary>x Phi(x).</summary>
+    public static void Gelu(float* values, int count)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> x = Vector512.Load(values + i);
+            (x * LaneMath.Sigmoid(x)).Store(values + i);
+        }
+    }
+
+    /// <summary>x sigmoid(x).</summary>
+    public static void Silu(float* values, int count)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> x = Vector512.Load(values + i);
+            (x * LaneMath.Sigmoid(x)).Store(values + i);
+        }
+    }
+
+    /// <summary>gradient *= y > 0 ? 1 : slope, y the function's result.</summary>
+    public static void LeakyReluGradient(float* results, float* gradient, int count, float slope)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> active = Vector512.GreaterThan(Vector512.Load(results + i), Vector512<float>.Zero);
+            Vector512<float> g = Vector512.Load(gradient + i);
+            (slope == 0 ? g & active : Vector512.ConditionalSelect(active, g, g * slope)).Store(gradient + i);
+        }
+    }
+
+    /// <summary>gradient *= 1 - y^2.</summary>
+    public static void TanhGradient(float* results, float* gradient, int count)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> y = Vector512.Load(results + i);
+            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(-y, y, Vector512<float>.One)).Store(gradient + i);
+        }
+    }
+
+    /// <summary>gradient *= y (1 - y).</summary>
+    public static void SigmoidGradient(float* results, float* gradient, int count)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> y = Vector512.Load(results + i);
+            (Vector512.Load(gradient + i) * (y * (Vector512<float>.One - y))).Store(gradient + i);
+        }
+    }
+
+    /// <summary>gradient *= Phi(x) + x phi(x), phi the normal density.</summary>
+    public static void GeluGradient(float* inputs, float* gradient, int count)
+    {
+        const float rootOfTwoPi = 0.398942280f;
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> x = Vector512.Load(inputs + i);
+            Vector512<float> density = LaneMath.Exp(x * x * Vector512.Create(-0.5f)) * Vector512.Create(rootOfTwoPi);
+            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x, density, LaneMath.Sigmoid(x))).Store(gradient + i);
+        }
+    }
+
+    /// <summary>gradient *= s + x s (1 - s), s = sigmoid(x).</summary>
+    public static void SiluGradient(float* inputs, float* gradient, int count)
+    {
+        for (int i = 0; i < count; i += Lanes.Count)
+        {
+            Vector512<float> x = Vector512.Load(inputs + i), s = LaneMath.Sigmoid(x);
+            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x * s, Vector512<float>.One - s, s)).Store(gradient + i);
+        }
+    }
+}
