@@ -1,70 +1,77 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Runtime.Intrinsics;
 using WeightSpace.Networks;
-using WeightSpace.Numerics;
+using WeightSpace.Networks.Passes;
 using WeightSpace.Tasks;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Bench;
 
-/// <summary>Where the time of a step of the MLDS network goes, batch 32: kernels alone, then the parts of a step.</summary>
+/// <summary>Where the time of a training step goes: drawing data, each layer forward and backward, the optimizer.</summary>
 internal static class Phases
 {
-    /// <summary>Prints the median and least microseconds of each phase, over sequences of this length.</summary>
-    public static void Run(int sequence)
+    /// <summary>Prints the median and least microseconds of each part of a step of a workload.</summary>
+    public static unsafe void Run(Workload workload)
     {
-        const int batch = 32;
-        Architecture mlds = KnownArchitectures.Mlds(MachineTask.CommandBits, MachineTask.AnswerBits);
-        var task = new MachineTask(Machine.ParityMachine, sequence, null);
-        using var workspace = new Workspace(mlds, sequence, batch);
-        using var forward = new ForwardPass(mlds, sequence, batch);
-        float[] weights = new float[mlds.Parameters.Count], state = new float[2 * weights.Length];
-        Initialisation.PyTorchDefault(mlds.Parameters, 1, weights);
+        (Architecture architecture, TaskSpec task, int batch) = (workload.Architecture, workload.Task, workload.Batch);
+        using var pass = new NetworkPass(architecture, task.Places, batch);
+        TaskData data = TaskData.Of(task);
+        float[] weights = new float[architecture.Parameters.Count], state = new float[2 * weights.Length];
+        Initialisation.PyTorchDefault(architecture.Parameters, 1, weights);
+        float[] x = GC.AllocateArray<float>(task.Places * task.Inputs * pass.Stride, pinned: true), y = GC.AllocateArray<float>(task.Places * task.Outputs * pass.Stride, pinned: true);
+        var chunk = new Chunk(0, 0, Math.Min(batch, pass.ChunkSamples), IsTraining: true, 1);
+        int chunks = pass.Chunks;
+        long first = 0;
+        Time("sample", chunks, () => data.Sample(1, Split.Train, first += chunk.Samples, chunk.Samples, pass.Stride, x, y));
+        x.CopyTo(new Span<float>(pass.Input, x.Length));
+        Time("load weights", 1, () => pass.Load(weights));
+        foreach (LayerPass layer in pass.Layers)
+            Time($"forward {layer.Spec.Type} {layer.Spec.Name}", chunks, () => layer.Forward(chunk));
+        fixed (float* targets = y)
+        {
+            float* t = targets;
+            Time("loss", chunks, () => LossFunctions.Sum(workload.Loss, pass.Output, t, task.Places, task.Outputs, pass.Stride, chunk.Samples, pass.OutputGradient, 1e-3f));
+        }
+        using var scratch = new Numerics.LaneBuffer();
+        long widest = (long)task.Places * pass.Stride * architecture.Layers.Max(layer => Math.Max(layer.Inputs, layer.Outputs));
+        float* above = scratch.Take(widest), below = scratch.Take(widest);
+        for (int i = pass.Layers.Count - 1; i >= 0; i--)
+        {
+            LayerPass layer = pass.Layers[i];
+            bool last = !architecture.Layers.Take(i).Any(lower => lower.Mixes);
+            Time($"backward {layer.Spec.Type} {layer.Spec.Name}", chunks, () => layer.Backward(chunk, above, last ? null : below));
+        }
+        Time("sum the gradient", 1, pass.EndGradient);
         var adam = new AdamSpec(1e-3, 0.9, 0.999, 1e-8);
+        float[] gradient = pass.Gradient.ToArray();
         long step = 0;
-        Kernels();
-        Time("sample", () => workspace.Sample(task, 1, Split.Train, 0, batch));
-        Time("pack", () => forward.Load(weights));
-        Time("forward", forward.Run);
-        Time("loss and gradient", () => workspace.LossAndGradient(weights));
-        Time("adam", () => Optimizers.Step(adam, ++step, weights, workspace.Gradient, state));
+        Time("adam", 1, () => Optimizers.Step(adam, ++step, weights, gradient, state));
+        using var workspace = new Workspace(architecture, task.Places, batch);
+        Time("whole step but adam", 1, () => workspace.LossAndGradient(data, workload.Loss, 1, 0, weights));
+    }
 
-        static unsafe void Kernels()
+    private static void Time(string name, int times, Action phase)
+    {
+        // As many as take a tenth of a millisecond, so that looking at the clock costs nothing.
+        int count = 1;
+        for (TimeSpan spent = TimeSpan.Zero; spent < TimeSpan.FromMilliseconds(0.1);)
         {
-            using var buffer = new LaneBuffer(1 << 20);
-            float* panels = buffer.Take(36 * 13 * 2), input = buffer.Take(36 * 32 * 8), output = buffer.Take(48 * 32 * 8), sums = buffer.Take(36 * 12 * 16);
-            Time("multiply 36x12 (27.6 kFLOP)", () => LaneMatrix.Multiply(panels, 36, 12, input, output, 32, false));
-            Time("multiply 12x36 (27.6 kFLOP)", () => LaneMatrix.Multiply(panels, 12, 36, input, output, 32, false));
-            Time("outer 36x12x8 (221 kFLOP)", () => LaneMatrix.AccumulateOuter(output, 36, 48 * 32, input, 12, 12 * 32, 8, 32, sums));
-            Time("reduce 432", () => LaneMatrix.ReduceLanes(sums, 432, panels));
-            Time("sigmoid 12 vectors", () =>
-            {
-                for (int i = 0; i < 12; i++)
-                    LaneMath.Sigmoid(Vector512.Load(input + (16 * i))).Store(output + (16 * i));
-            });
-            Time("tanh 12 vectors", () =>
-            {
-                for (int i = 0; i < 12; i++)
-                    LaneMath.Tanh(Vector512.Load(input + (16 * i))).Store(output + (16 * i));
-            });
-        }
-
-        static void Time(string name, Action phase)
-        {
-            for (int i = 0; i < 200; i++)
+            long begin = Stopwatch.GetTimestamp();
+            for (int i = 0; i < count; i++)
                 phase();
-            double[] times = new double[31];
-            for (int round = 0; round < times.Length; round++)
-            {
-                long begin = Stopwatch.GetTimestamp();
-                for (int i = 0; i < 200; i++)
-                    phase();
-                times[round] = Stopwatch.GetElapsedTime(begin).TotalMicroseconds / 200;
-            }
-            Array.Sort(times);
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-20} {times[times.Length / 2],10:F3} us   least {times[0],10:F3} us"));
+            spent = Stopwatch.GetElapsedTime(begin);
+            count = spent < TimeSpan.FromMilliseconds(0.1) ? count * 2 : count;
         }
+        double[] each = new double[101];
+        for (int round = 0; round < each.Length; round++)
+        {
+            long begin = Stopwatch.GetTimestamp();
+            for (int i = 0; i < count; i++)
+                phase();
+            each[round] = Stopwatch.GetElapsedTime(begin).TotalMicroseconds / count * times;
+        }
+        Array.Sort(each);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-30} {each[each.Length / 2],10:F2} us a step, least {each[0],10:F2} us"));
     }
 }

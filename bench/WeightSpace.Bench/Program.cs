@@ -5,7 +5,7 @@ using WeightSpace.Bench;
 const string usage = """
     usage: weightspace-bench COMMAND
       peak SECONDS                               the FMA peak of this core
-      phases SEQUENCE                            microseconds of each part of a step of the MLDS network
+      phases rnn SEQUENCE | cnn BATCH | mlp      microseconds of each part of a step
       floor                                      operations and bytes of a step of each benchmarked network, and the least cycles they take
       rnn SEQUENCE SECONDS                       training steps of the MLDS network, batch 32
       cnn BATCH SECONDS                          training steps of zoo-cnn-s on the digits
@@ -20,8 +20,14 @@ try
         case ["peak", string seconds]:
             Peak.Run(Seconds(seconds));
             break;
-        case ["phases", string sequence]:
-            Phases.Run(Count(sequence));
+        case ["phases", "rnn", string sequence]:
+            Phases.Run(Workload.Mlds(Count(sequence)));
+            break;
+        case ["phases", "cnn", string batch]:
+            Phases.Run(Workload.ZooCnnSmall(Count(batch)));
+            break;
+        case ["phases", "mlp"]:
+            Phases.Run(Workload.Mlp());
             break;
         case ["floor"]:
             Floor.Run();

@@ -8,7 +8,7 @@ namespace WeightSpace.Networks;
 /// this shape; computing allocates nothing.
 /// </summary>
 /// <remarks>
-/// A batch goes through in chunks, so that what a chunk touches stays in the caches: 16 samples at a time for images, 32 for recurrent networks, 64 for all
+/// A batch goes through in chunks, so that what a chunk touches stays in the caches: 16 samples at a time for convolutions, 32 for recurrent networks, 64 for all
 /// others, and the whole batch where batch normalisation needs it. The size of a chunk is part of the arithmetic, for it decides in which order the
 /// samples are added up.
 /// </remarks>
@@ -81,6 +81,9 @@ public sealed unsafe class NetworkPass : IDisposable
     /// <summary>Lanes of a feature: a chunk, padded to a multiple of 16.</summary>
     public int Stride { get; }
 
+    /// <summary>The layers' parts of the computation, in order.</summary>
+    public IReadOnlyList<LayerPass> Layers => _layers;
+
     /// <summary>Bytes of memory held outside the managed heap.</summary>
     public long Bytes => _buffer.Bytes;
 
@@ -100,7 +103,7 @@ public sealed unsafe class NetworkPass : IDisposable
     {
         if (architecture.Layers.Any(layer => layer is BatchNormSpec))
             return batch;
-        int most = architecture.Layers.Any(layer => layer is RecurrentSpec) ? 32 : architecture.Layers.Any(layer => layer.Input.Pixels > 1) ? 16 : 64;
+        int most = architecture.Layers.Any(layer => layer is RecurrentSpec) ? 32 : architecture.Layers.Any(layer => layer is ConvSpec or PoolSpec) ? 16 : 64;
         return Math.Min(batch, most);
     }
 
