@@ -128,7 +128,7 @@ public sealed class FuzzTests : IDisposable
     [InlineData("--steps", "--steps 0")]
     [InlineData("--steps", "--steps 1001")]
     [InlineData("--seed", "--seed -1")]
-    [InlineData("--size", "--size huge")]
+    [InlineData("huge", "--size huge")]
     [InlineData("--threads", "--threads 0")]
     [InlineData("--out", "--out ''")]
     public void BadUsageIsRefused(string named, string line)
