@@ -31,8 +31,8 @@ internal sealed record ValuePair(IReadOnlyList<int> Index, float A, float B)
     public JsonObject ToJson() => new()
     {
         ["index"] = new JsonArray([.. Index.Select(index => JsonValue.Create(index))]),
-        ["a"] = Number((float?)A),
-        ["b"] = Number((float?)B),
+        ["a"] = Number(A),
+        ["b"] = Number(B),
         ["a_bits"] = Bits(A),
         ["b_bits"] = Bits(B),
         ["difference"] = Number(Distance),
