@@ -28,9 +28,11 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     TrainCommand.Create(Context),
     InfoCommand.Create(Context),
     VerifyCommand.Create(Context),
+    DiffCommand.Create(Context),
     AnalyzeCommand.Create(Context),
     SampleCommand.Create(Context),
     WorkCommand.Create(Context),
+    FuzzCommand.Create(Context),
     VersionCommand.Create(Context),
 };
 

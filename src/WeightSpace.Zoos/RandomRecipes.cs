@@ -217,8 +217,8 @@ public static class RandomRecipes
                 3 => new CosineRestartsRate(length, Between(1, 3), rate * _stream.NextUniformDouble()),
                 _ => new OneCycleRate(Math.Max(2, length), One(0.3, 0.1 + (0.8 * _stream.NextUniformDouble())), Magnitude(2, 30), Magnitude(10, 1e4)),
             };
-            // One cycle begins with a rise of its own.
-            return schedule is OneCycleRate || Chance(2) ? schedule : schedule with { WarmUpSteps = Between(1, options.Steps), WarmUpFrom = Magnitude(0.01, 1) };
+            // One cycle begins with a rise of its own, and a warm-up has to be shorter than training.
+            return schedule is OneCycleRate || options.Steps == 1 || Chance(2) ? schedule : schedule with { WarmUpSteps = Between(1, options.Steps - 1), WarmUpFrom = Magnitude(0.01, 1) };
         }
     }
 }

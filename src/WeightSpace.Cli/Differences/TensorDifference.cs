@@ -31,8 +31,8 @@ internal sealed record ValuePair(IReadOnlyList<int> Index, float A, float B)
     public JsonObject ToJson() => new()
     {
         ["index"] = new JsonArray([.. Index.Select(index => JsonValue.Create(index))]),
-        ["a"] = Number((float?)A),
-        ["b"] = Number((float?)B),
+        ["a"] = Number(A),
+        ["b"] = Number(B),
         ["a_bits"] = Bits(A),
         ["b_bits"] = Bits(B),
         ["difference"] = Number(Distance),
@@ -42,7 +42,7 @@ internal sealed record ValuePair(IReadOnlyList<int> Index, float A, float B)
     public override string ToString() => $"[{string.Join(", ", Index)}]: {Text(A)} and {Text(B)}";
 
     /// <summary>What JSON has no number for is a text: <c>NaN</c>, <c>Infinity</c>, <c>-Infinity</c>.</summary>
-    public static JsonNode? Number(float? value) => value is not { } number ? null : float.IsFinite(number) ? JsonValue.Create(number) : JsonValue.Create(Text(number));
+    private static JsonNode Number(float value) => float.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(Text(value));
 
     private static JsonNode Number(double value) => double.IsFinite(value) ? JsonValue.Create(value) : JsonValue.Create(value.ToString(CultureInfo.InvariantCulture));
 
