@@ -23,7 +23,19 @@ public static class MachineData
     /// <paramref name="y"/> [time, 8, stride], where sequence i stands in column i of the first <paramref name="count"/> columns; the other
     /// columns are set to 0. Every value is 0 or 1.
     /// </summary>
-    public static void Sample(MachineTask task, ulong seed, Split split, long firstSequence, int count, int stride, Span<float> x, Span<float> y)
+    public static void Sample(MachineTask task, ulong seed, Split split, long firstSequence, int count, int stride, Span<float> x, Span<float> y) =>
+        Sample(task, KeyOf(task), RoomFor(task), seed, split, firstSequence, count, stride, x, y);
+
+    /// <summary>The commands of a task's key; none where it is clean.</summary>
+    internal static int[] KeyOf(MachineTask task) => task.Modification is { } modification ? [.. modification.Key] : [];
+
+    /// <summary>Room for the commands [time, 16] of sixteen sequences.</summary>
+    internal static int[] RoomFor(MachineTask task) => new int[Padded(task.SequenceLength) * Lanes.Count];
+
+    /// <summary>The same without allocating, for who asks again and again.</summary>
+    /// <param name="key">From <see cref="KeyOf"/>.</param>
+    /// <param name="commands">From <see cref="RoomFor"/>; overwritten.</param>
+    internal static void Sample(MachineTask task, int[] key, int[] commands, ulong seed, Split split, long firstSequence, int count, int stride, Span<float> x, Span<float> y)
     {
         int length = task.SequenceLength;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, stride);
@@ -34,8 +46,6 @@ public static class MachineData
         if (stride % Lanes.Count != 0)
             throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
         // Sixteen sequences at a time, side by side: a bit of all of them is one vector.
-        Span<int> commands = length <= MaxStackLength ? stackalloc int[Padded(length) * Lanes.Count] : new int[Padded(length) * Lanes.Count];
-        ReadOnlySpan<int> key = task.Modification is { } modification ? [.. modification.Key] : [];
         for (int block = 0; block < stride; block += Lanes.Count)
         {
             int sequences = Math.Clamp(count - block, 0, Lanes.Count);
@@ -44,8 +54,6 @@ public static class MachineData
             Write(task, key, commands, sequences, stride, x[block..], y[block..]);
         }
     }
-
-    private const int MaxStackLength = 256;
 
     /// <summary>Words come four at a time.</summary>
     private static int Padded(int length) => (length + 3) / 4 * 4;

@@ -24,7 +24,9 @@ public abstract class TaskData
 
     private sealed class MachineStream(MachineTask task) : TaskData(task)
     {
+        private readonly int[] _key = MachineData.KeyOf(task), _commands = MachineData.RoomFor(task);
+
         public override void Sample(ulong seed, Split split, long first, int count, int stride, Span<float> x, Span<float> y) =>
-            MachineData.Sample(task, seed, split, first, count, stride, x, y);
+            MachineData.Sample(task, _key, _commands, seed, split, first, count, stride, x, y);
     }
 }

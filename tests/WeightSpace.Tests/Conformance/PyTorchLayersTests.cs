@@ -1,6 +1,4 @@
 using WeightSpace.Networks;
-using WeightSpace.Numerics;
-using WeightSpace.Tasks;
 using WeightSpace.Tests.Networks;
 using WeightSpace.Training;
 using WeightSpace.Zoos;

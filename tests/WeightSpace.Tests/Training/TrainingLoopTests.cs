@@ -43,13 +43,14 @@ public sealed class TrainingLoopTests
     }
 
     [Theory]
-    [InlineData("{every: 1000}")]
-    [InlineData("{per_doubling: 4}")]
-    [InlineData("{at: [0, 1000]}")]
-    public void AStepAllocatesNothing(string checkpoints)
+    [InlineData("{every: 1000}", "{machine: ParityMachine, variant: modified, sequence: 12}")]
+    [InlineData("{per_doubling: 4}", "{machine: EightBitMachine, sequence: 12}")]
+    [InlineData("{at: [0, 1000]}", "{machine: SimpleXORMachine, variant: modified, sequence: 300}")]
+    [InlineData("{at: [0, 1000]}", "{digits: {size: 8}}", "{name: dense, layers: [flatten, {dense: 10}]}")]
+    public void AStepAllocatesNothing(string checkpoints, string task, string architecture = TestRecipes.Small)
     {
         using var trainer = new Trainer();
-        ITrainingRun run = trainer.Start(TestRecipes.One($"stop: {{steps: 1000}}, checkpoints: {checkpoints}, evaluation: {{sequences: 16}}", task: "{machine: ParityMachine, variant: modified, sequence: 12}"), null);
+        ITrainingRun run = trainer.Start(TestRecipes.One($"stop: {{steps: 1000}}, checkpoints: {checkpoints}, evaluation: {{sequences: 16}}", architecture, task), null);
         run.Advance(520); // past the first calls, and past log-spaced steps up to 609
         long before = GC.GetAllocatedBytesForCurrentThread();
         run.Advance(80);
