@@ -31,7 +31,7 @@ public sealed class TrainingLoop : ITrainingRun
         {
             _weights = new float[parameters];
             _optimizerState = new float[_optimizer.Slots.Count * recipe.Architecture.Parameters.TrainedCount];
-            Initialisation.PyTorchDefault(recipe.Architecture.Parameters, recipe.InitSeed, _weights);
+            Initialisation.Draw(recipe.Architecture.Parameters, recipe.Training.Initialisation, recipe.InitSeed, _weights);
             Keep();
         }
         else

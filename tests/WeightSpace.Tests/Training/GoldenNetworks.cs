@@ -1,5 +1,4 @@
 using WeightSpace.Zoos;
-using WeightSpace.Zoos.Formats;
 
 namespace WeightSpace.Tests.Training;
 
@@ -24,19 +23,19 @@ public static class GoldenNetworks
         ["dense"] = ("optimizer: {name: sgd, learning_rate: 0.05, momentum: 0.9}, batch: 21, evaluation: {sequences: 50}",
             "{name: dense, layers: [{dense: 19, activation: relu}, {dense: 5, activation: leaky_relu}, {dense: 8}]}", ShortMachine, 100, new(
             "", "", "", "", 0)),
-        ["recurrent"] = ("loss: binary_cross_entropy, optimizer: {name: rmsprop, momentum: 0.5}, batch: 19, schedule: {cosine_restarts: {first: 7}}, initialisation: orthogonal, evaluation: {sequences: 20}",
+        ["recurrent"] = ("loss: binary_cross_entropy, optimizer: {name: rmsprop, momentum: 0.5}, batch: 19, schedule: {name: cosine_restarts, first: 7}, initialisation: orthogonal, evaluation: {sequences: 20}",
             "{name: recurrent, layers: [{lstm: 7, layers: 2}, layer_norm, {rnn: 6}, {dropout: 0.2}, {gru: 5}, {dense: 8}]}", ShortMachine, 30, new(
             "", "", "", "", 0)),
-        ["lenet5"] = ("optimizer: {name: sgd, learning_rate: 0.02, momentum: 0.9, nesterov: true, weight_decay: 0.0005}, batch: 20, initialisation: xavier_uniform, schedule: {step: {every: 3}}, evaluation: {sequences: 20}",
+        ["lenet5"] = ("optimizer: {name: sgd, learning_rate: 0.02, momentum: 0.9, nesterov: true, weight_decay: 0.0005}, batch: 20, initialisation: xavier_uniform, schedule: {name: step, every: 3}, evaluation: {sequences: 20}",
             "lenet5", "{digits: {size: 28}}", 8, new(
             "", "", "", "", 0)),
-        ["zoo-cnn-s"] = ("optimizer: {name: adamw, learning_rate: 0.003}, batch: 10, initialisation: kaiming_normal, schedule: {one_cycle: {steps: 12}}, evaluation: {sequences: 20}",
+        ["zoo-cnn-s"] = ("optimizer: {name: adamw, learning_rate: 0.003}, batch: 10, initialisation: kaiming_normal, schedule: {name: one_cycle, steps: 12}, evaluation: {sequences: 20}",
             "{name: zoo-cnn-s, activation: gelu}", "{digits: {size: 28}}", 12, new(
             "", "", "", "", 0)),
-        ["zoo-cnn-l"] = ("optimizer: adam, batch: 20, initialisation: normal, schedule: {cosine: {steps: 6}}, evaluation: {sequences: 20}",
+        ["zoo-cnn-l"] = ("optimizer: adam, batch: 20, initialisation: normal, schedule: {name: cosine, steps: 6}, evaluation: {sequences: 20}",
             "{name: zoo-cnn-l, activation: relu, dropout: 0.25}", "{digits: {size: 32, channels: 3}}", 6, new(
             "", "", "", "", 0)),
-        ["normalised"] = ("optimizer: {name: sgd, learning_rate: 0.1}, batch: 33, clip_norm: 0.5, initialisation: uniform, schedule: {constant: {}, warm_up: {steps: 5}}, evaluation: {sequences: 40}",
+        ["normalised"] = ("optimizer: {name: sgd, learning_rate: 0.1}, batch: 33, clip_norm: 0.5, initialisation: uniform, schedule: {warm_up: {steps: 1}}, evaluation: {sequences: 40}",
             "{name: normalised, layers: [{conv: 5, kernel: 3, stride: 2, padding: 1}, batch_norm, silu, {avg_pool: 2, stride: 1}, flatten, {dense: 11, activation: sigmoid}, batch_norm, {dense: 10}]}", "{digits: {size: 9}}", 25, new(
             "", "", "", "", 0)),
     };
