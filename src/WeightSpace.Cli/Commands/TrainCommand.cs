@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using WeightSpace.Engines.Local;
-using WeightSpace.Numerics;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
@@ -49,8 +48,7 @@ internal static class TrainCommand
     /// <summary>Trains what is missing of a zoo and says what there is then.</summary>
     public static Answer Grow(CommandContext context, Experiment experiment, string folder, int threads, int unitSize = DefaultUnit)
     {
-        if (!Lanes.HasHardwareFma)
-            context.Text.WriteLine("This CPU (or these settings) has no fused multiply-add: the results will be exact, but some 300 times slower.");
+        FusedMultiplyAdd.Check(context, experiment.Settings().Sum(setting => setting.Networks * setting.Example.TrainingFlops));
         bool grew;
         using (ProgressLine progress = context.Progress())
         {

@@ -17,6 +17,7 @@ internal static class WorkCommand
         {
             string unitPath = parsed.GetRequiredValue(unit), resultPath = parsed.GetRequiredValue(result);
             WorkUnit work = WorkUnit.Read(unitPath);
+            FusedMultiplyAdd.Check(run, work.Recipes.Sum(recipe => recipe.TrainingFlops));
             long steps = work.Recipes.Sum(recipe => recipe.Training.Stop.Steps);
             using var trainer = new Trainer();
             using (ProgressLine progress = run.Progress())
