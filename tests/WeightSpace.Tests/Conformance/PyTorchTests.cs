@@ -16,15 +16,15 @@ public sealed class PyTorchTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>
-    /// The same initial weights, the same data: 200 steps of the network of MLDS. Every loss is within 1e-4 of PyTorch's, where the run is a
-    /// calm one. Where Adam divides small numbers by small ones, rounding grows, in PyTorch as in ours; there PyTorch in float64 tells
-    /// rounding from error: ours must stay as near to it as PyTorch's own float32 does, and the last loss be within 1e-4 of both.
+    /// The same initial weights, the same data: 200 steps of the network of MLDS. Every loss is within 1e-4 of PyTorch's in float32, or, where Adam divides small
+    /// numbers by small ones and rounding grows, within 1e-4 of PyTorch's in float64 and no further from it than PyTorch's own float32 is. The last loss is within
+    /// 1e-4 of float32 in any case.
     /// </summary>
     [Theory]
-    [InlineData("ParityMachine", true, "{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
-    [InlineData("EightBitMachine", false, "{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
-    [InlineData("EightBitMachine", true, "{name: sgd, learning_rate: 0.1, momentum: 0.9}", "SGD", "{\"lr\":0.1,\"momentum\":0.9}")]
-    public void AWholeTrainingRunHasPyTorchsLosses(string machine, bool isCalm, string optimizer, string name, string settings)
+    [InlineData("ParityMachine", "{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
+    [InlineData("EightBitMachine", "{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
+    [InlineData("EightBitMachine", "{name: sgd, learning_rate: 0.1, momentum: 0.9}", "SGD", "{\"lr\":0.1,\"momentum\":0.9}")]
+    public void AWholeTrainingRunHasPyTorchsLosses(string machine, string optimizer, string name, string settings)
     {
         const int steps = 200, batch = 32;
         string yaml = _folder.Write("experiment.yaml", $$"""
@@ -43,13 +43,9 @@ public sealed class PyTorchTests : IDisposable
         double single = Furthest(losses, torch.Single), toDouble = Furthest(losses, torch.Double), rounding = Furthest(torch.Single, torch.Double);
         TestContext.Current.TestOutputHelper?.WriteLine($"{machine}, {name}: at the end {Math.Abs(losses[^1] / torch.Single[^1] - 1):E2}; ours to float32 {single:E2}, ours to float64 {toDouble:E2}, float32 to float64 {rounding:E2}");
         Assert.InRange(losses[^1], torch.Single[^1] * (1 - 1e-4), torch.Single[^1] * (1 + 1e-4));
-        if (isCalm)
-        {
-            Assert.InRange(single, 0, 1e-4);
+        if (single <= 1e-4)
             return;
-        }
         Assert.InRange(toDouble, 0, Math.Min(1e-4, rounding));
-        Assert.InRange(single, 0, 1e-4 + rounding);
         // And the weights at the end, by their largest difference.
         double weights = ours.Checkpoints[^1].Weights.Zip(torch.DoubleWeights).Max(pair => Math.Abs(pair.First - pair.Second));
         double movement = ours.Checkpoints[^1].Weights.Zip(ours.Checkpoints[0].Weights).Max(pair => Math.Abs(pair.First - pair.Second));
