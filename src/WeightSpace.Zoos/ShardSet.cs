@@ -1,14 +1,17 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using WeightSpace.Networks;
 using WeightSpace.Zoos.Formats;
+using Architecture = WeightSpace.Networks.Architecture;
 
 namespace WeightSpace.Zoos;
 
 /// <summary>
 /// Writes the shards of one folder of a zoo (<c>weights</c> or <c>snapshots</c>). A shard takes a fixed number of networks that comes from the experiment
-/// alone, so the same experiment gives the same shards whatever became of its networks. Rows wait in memory until their shard is whole.
+/// alone, so the same experiment gives the same shards whatever became of its networks. Rows wait in a
+/// file of their own until their shard is whole, so that memory does not grow with the zoo.
 /// </summary>
-internal sealed class ShardSet(string folder, string name, Func<Architecture, IReadOnlyList<string>, int> networksPerShard)
+internal sealed class ShardSet(string folder, string name, Func<Architecture, IReadOnlyList<string>, int> networksPerShard) : IDisposable
 {
     private readonly List<Shard> _open = [];
     private int _next;
@@ -30,11 +33,19 @@ internal sealed class ShardSet(string folder, string name, Func<Architecture, IR
         }
         if (found is null)
         {
-            found = new Shard($"{name}/{_next++.ToString("D5", CultureInfo.InvariantCulture)}.safetensors", architecture, slots, networksPerShard(architecture, slots));
+            found = new Shard(folder, $"{name}/{_next++.ToString("D5", CultureInfo.InvariantCulture)}.safetensors", architecture, slots, networksPerShard(architecture, slots));
             _open.Add(found);
         }
         found.Networks++;
         return found;
+    }
+
+    /// <summary>Lets go of the shards that were not finished.</summary>
+    public void Dispose()
+    {
+        foreach (Shard shard in _open)
+            shard.Dispose();
+        _open.Clear();
     }
 
     /// <summary>Writes what is still open.</summary>
@@ -47,38 +58,45 @@ internal sealed class ShardSet(string folder, string name, Func<Architecture, IR
     private void Close(Shard shard)
     {
         _open.Remove(shard);
+        using Shard closed = shard;
         // All its networks failed before their first checkpoint: its number stays unused.
-        if (shard.Rows.Count == 0)
+        if (shard.Rows == 0)
             return;
         var tensors = new List<TensorEntry>();
         IReadOnlyList<ParameterInfo> parameters = shard.Architecture.Parameters.Parameters;
         foreach (string prefix in Prefixes(shard.Slots))
         {
             foreach (ParameterInfo parameter in parameters)
-                tensors.Add(new TensorEntry(prefix + parameter.Name, TensorType.F32, [shard.Rows.Count, .. parameter.Shape.Select(size => (long)size)]));
+                tensors.Add(new TensorEntry(prefix + parameter.Name, TensorType.F32, [shard.Rows, .. parameter.Shape.Select(size => (long)size)]));
         }
         var metadata = new Dictionary<string, string> { ["format"] = ZooManifest.Format, ["kind"] = name, ["architecture"] = shard.Architecture.Name };
         int count = shard.Architecture.Parameters.Count;
         WrittenFile written = AtomicFile.Write(Path.Combine(folder, shard.Path), stream => SafetensorsWriter.Write(stream, tensors, metadata, (index, sink) =>
         {
             (int block, ParameterInfo parameter) = (index / parameters.Count, parameters[index % parameters.Count]);
-            foreach ((float[] weights, float[] state) in shard.Rows)
+            Span<float> values = new float[parameter.Count];
+            for (int row = 0; row < shard.Rows; row++)
             {
-                sink.Write(block == 0
-                    ? weights.AsSpan(parameter.Offset, parameter.Count)
-                    : state.AsSpan(((block - 1) * count) + parameter.Offset, parameter.Count));
+                shard.Read(row, (block * count) + parameter.Offset, values);
+                sink.Write(values);
             }
         }));
-        Written.Add(new ZooFile(shard.Path, written.Bytes, written.Sha256, shard.Architecture.Name, shard.Rows.Count, shard.Slots));
+        Written.Add(new ZooFile(shard.Path, written.Bytes, written.Sha256, shard.Architecture.Name, shard.Rows, shard.Slots));
     }
 
     /// <summary>What stands before a parameter's name: nothing for the weights, then one prefix for each slot.</summary>
     public static IEnumerable<string> Prefixes(IReadOnlyList<string> slots) => slots.Select(slot => $"optimizer.{slot}.").Prepend("");
 }
 
-/// <summary>A shard that is being filled. Each row is the weights [parameter] and the optimizer's state [slot, parameter].</summary>
-internal sealed class Shard(string path, Architecture architecture, IReadOnlyList<string> slots, int capacity)
+/// <summary>
+/// A shard that is being filled. Each row is the weights [parameter] and the optimizer's state [slot, parameter]; they stand one behind the other in a file
+/// that is gone when the shard is let go.
+/// </summary>
+internal sealed class Shard(string folder, string path, Architecture architecture, IReadOnlyList<string> slots, int capacity) : IDisposable
 {
+    private readonly int _rowFloats = architecture.Parameters.Count * (1 + slots.Count);
+    private FileStream? _rows;
+
     public string Path => path;
 
     public Architecture Architecture => architecture;
@@ -90,12 +108,32 @@ internal sealed class Shard(string path, Architecture architecture, IReadOnlyLis
 
     public int Networks { get; set; }
 
-    public List<(float[] Weights, float[] State)> Rows { get; } = [];
+    public int Rows { get; private set; }
 
     /// <summary>Adds a row and returns its number.</summary>
     public int Add(float[] weights, float[] state)
     {
-        Rows.Add((weights, state));
-        return Rows.Count - 1;
+        _rows ??= new FileStream(System.IO.Path.Combine(folder, path + ".rows"), FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 16, FileOptions.DeleteOnClose);
+        _rows.Write(MemoryMarshal.AsBytes(weights.AsSpan()));
+        _rows.Write(MemoryMarshal.AsBytes(state.AsSpan()));
+        return Rows++;
     }
+
+    /// <summary>Reads values of a row from its float <paramref name="first"/> on.</summary>
+    public void Read(int row, int first, Span<float> values)
+    {
+        _rows!.Flush();
+        Span<byte> bytes = MemoryMarshal.AsBytes(values);
+        long at = (((long)row * _rowFloats) + first) * sizeof(float);
+        while (bytes.Length > 0)
+        {
+            int read = RandomAccess.Read(_rows.SafeFileHandle, bytes, at);
+            if (read == 0)
+                throw new IOException($"{path}: the rows that were put aside for it ended early; is something else writing to the folder?");
+            bytes = bytes[read..];
+            at += read;
+        }
+    }
+
+    public void Dispose() => _rows?.Dispose();
 }

@@ -32,8 +32,8 @@ public static class ZooWriter
         if (hasSnapshots)
             MakeFolder(Path.Combine(folder, "snapshots"));
 
-        var weights = new ShardSet(folder, "weights", (architecture, _) => NetworksPerShard(experiment, architecture, null));
-        var snapshots = new ShardSet(folder, "snapshots", (architecture, slots) => NetworksPerShard(experiment, architecture, slots));
+        using var weights = new ShardSet(folder, "weights", (architecture, _) => NetworksPerShard(experiment, architecture, null));
+        using var snapshots = new ShardSet(folder, "snapshots", (architecture, slots) => NetworksPerShard(experiment, architecture, slots));
         var counts = new Counts();
         var files = new List<ZooFile>();
 
