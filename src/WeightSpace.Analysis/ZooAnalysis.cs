@@ -46,7 +46,8 @@ public static class ZooAnalysis
 
     private static ArchitectureAnalysis Analyse(Cohort cohort, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
     {
-        IReadOnlyList<IView> views = WeightViews.All;
+        IReadOnlyList<IView> views = [.. WeightViews.All.Where(view => view.Reads(cohort.Architecture))];
+        string[] notes = [.. cohort.Notes, .. WeightViews.All.Except(views).Select(view => $"The view '{view.Title}' is left out: it is not defined for these layers.")];
         var divergence = new TwinDivergence(cohort, views, options);
         FeatureMatrix[][] features = ReadWeights(cohort, views, divergence, progress, cancellation);
         PointAnalysis[] points = Score(cohort, views, features, options, progress, cancellation);
@@ -60,7 +61,7 @@ public static class ZooAnalysis
             cohort.Architecture.Parameters.Count,
             cohort.InitSeeds,
             cohort.Networks.Select(network => network.DataSeed).Distinct().Count(),
-            cohort.Notes,
+            notes,
             Conclusions.Draw(labelings, summaries, points, twins),
             labelings,
             summaries,

@@ -101,7 +101,8 @@ public sealed class ParameterLayout
             LayerSpec layer = layers[i];
             // A layer's units may be reordered unless they are the network's outputs.
             string? units = i == lastMixing ? null : layer is RecurrentSpec { Index: int index } ? $"{layer.Name}.l{index}" : layer.Name;
-            ParameterAxis channels = inputs with { Inner = layer.Input.Features / inputs.Units / layer.Input.Pixels };
+            int inner = layer.Input.Features / inputs.Units / layer.Input.Pixels;
+            ParameterAxis channels = inputs.Permutation is null ? new ParameterAxis(1, inputs.Units * inner, null) : inputs with { Inner = inner };
             switch (layer)
             {
                 case RecurrentSpec recurrent:

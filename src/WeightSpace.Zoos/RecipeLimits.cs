@@ -200,12 +200,20 @@ public static class RecipeLimits
         return null;
     }
 
-    /// <summary>Outputs of all layers, for one sample at one place.</summary>
+    /// <summary>What all layers hold for one sample at one place: their outputs, and the borders that a convolution puts around its input and its gradient.</summary>
     internal static long Activations(Architecture architecture)
     {
         long sum = 0;
         foreach (LayerSpec layer in architecture.Layers)
+        {
             sum += layer.Outputs;
+            if (layer is ConvSpec conv)
+            {
+                (int padding, int border) = (2 * conv.Padding, conv.Kernel - 1);
+                sum += (long)conv.Input.Channels * (conv.Input.Height + padding) * (conv.Input.Width + padding);
+                sum += (long)conv.Channels * (conv.Input.Height + border) * (conv.Input.Width + border);
+            }
+        }
         return sum;
     }
 

@@ -23,6 +23,9 @@ public interface IView
     /// </summary>
     bool IsStandardised { get; }
 
+    /// <summary>Whether the view is defined for networks of this architecture.</summary>
+    bool Reads(Architecture architecture) => true;
+
     /// <summary>The name of each feature, [features]; its length is the number of features of this architecture.</summary>
     string[] FeatureNames(Architecture architecture);
 

@@ -32,6 +32,10 @@ public sealed class InvariantView : IView
 
     public bool IsStandardised => true;
 
+    /// <summary>Vectors and matrices, with gates along the rows alone: dense and recurrent layers, and normalisation between them.</summary>
+    public bool Reads(Architecture architecture) => architecture.Parameters.Parameters.All(parameter =>
+        parameter.Axes.Count <= 2 && parameter.Axes.All(axis => axis.Inner == 1) && parameter.Axes.Skip(1).All(axis => axis.Blocks == 1));
+
     public string[] FeatureNames(Architecture architecture)
     {
         var sink = new FeatureSink();

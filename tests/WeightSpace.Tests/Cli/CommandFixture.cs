@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using WeightSpace.Engines;
+using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Tests.Cli;
@@ -87,7 +88,7 @@ public sealed class CommandFixture : IDisposable
         Experiment experiment = Experiment.Parse(Yaml, "good.yaml");
         WorkUnit.Write(this["unit.json"], [experiment.Networks[^1].Recipe]);
         string text = File.ReadAllText(this["unit.json"]);
-        _folder.Write("unit-arithmetic.json", text.Replace("\"arithmetic\":1", "\"arithmetic\":2", StringComparison.Ordinal));
+        _folder.Write("unit-arithmetic.json", text.Replace($"\"arithmetic\":{Recipe.Arithmetic}", "\"arithmetic\":1", StringComparison.Ordinal));
         _folder.Write("unit-width.json", text.Replace("\"outputs\":5", "\"outputs\":2000000000", StringComparison.Ordinal));
         _folder.Write("unit-steps.json", text.Replace("\"steps\":100", "\"steps\":1e300", StringComparison.Ordinal));
 

@@ -125,7 +125,7 @@ public sealed class DamagedZooTests
     [InlineData("\"licence\":", "\"name\":", "sound zoo manifest")]
     [InlineData("\"outputs\": 2,", "\"outputs\": 3,", "takes 2, the one before it gives 3")]
     [InlineData("\"shape\": [", "\"shape\": [1,", "as the layers have it")]
-    [InlineData("\"arithmetic\": 1", "\"arithmetic\": 1, \"more\": 2", "more")]
+    [InlineData("\"arithmetic\": 2", "\"arithmetic\": 2, \"more\": 2", "more")]
     public void AManifestThatLiesIsRefused(string find, string replace, string named)
     {
         using TestZoo test = TestZoo.Written();
