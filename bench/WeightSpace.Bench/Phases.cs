@@ -46,7 +46,7 @@ internal static class Phases
         var adam = new AdamSpec(1e-3, 0.9, 0.999, 1e-8);
         float[] gradient = pass.Gradient.ToArray();
         long step = 0;
-        Time("adam", 1, () => Optimizers.Step(adam, ++step, weights, gradient, state));
+        Time("adam", 1, () => Optimizers.Step(adam, adam.LearningRate, ++step, weights, gradient, state));
         using var workspace = new Workspace(architecture, task.Places, batch);
         Time("whole step but adam", 1, () => workspace.LossAndGradient(data, workload.Loss, 1, 0, weights));
     }

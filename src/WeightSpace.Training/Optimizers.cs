@@ -10,10 +10,6 @@ namespace WeightSpace.Training;
 /// </summary>
 public static unsafe class Optimizers
 {
-    /// <summary>The same with the optimizer's own learning rate.</summary>
-    public static void Step(OptimizerSpec optimizer, long step, Span<float> weights, ReadOnlySpan<float> gradient, Span<float> state) =>
-        Step(optimizer, optimizer.LearningRate, step, weights, gradient, state);
-
     /// <summary>
     /// Updates weights [parameter] and state [slot, parameter] with the gradient [parameter] of step <paramref name="step"/> (1 is the first), all of the trained
     /// parameters alone. Weight decay takes all of them, biases too, as PyTorch's does.

@@ -9,7 +9,7 @@ namespace WeightSpace.Zoos;
 /// <summary>Recipes as canonical JSON, and back.</summary>
 /// <remarks>
 /// An experiment may have millions of recipes, so they are written straight to bytes, each object's keys in ordinal order by hand; a test
-/// holds the order and the bytes.
+/// holds the order and the bytes. The file is long because each kind of task, layer, optimizer and schedule is written and read here, side by side, and nowhere else.
 /// </remarks>
 public static class RecipeJson
 {
