@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using WeightSpace.Numerics;
 
 namespace WeightSpace.Tasks;
@@ -48,8 +45,7 @@ public sealed unsafe class DigitsData : TaskData
             throw new ArgumentOutOfRangeException(nameof(first), first, $"{count} held-out samples were asked for from there on; there are {HeldOut}");
         y.Clear();
         ReadOnlySpan<byte> labels = DigitImages.Labels;
-        int* offsets = stackalloc int[Lanes.Count];
-        Vector512<float>* registers = stackalloc Vector512<float>[Lanes.Count];
+        nint* offsets = stackalloc nint[Lanes.Count];
         // Divided once: a 64-bit division for each sample would take longer than its pixels.
         long epoch = first / Trained;
         int place = (int)(first - (epoch * Trained));
@@ -68,10 +64,9 @@ public sealed unsafe class DigitsData : TaskData
                         image = split == Split.Train ? TrainingImage(seed, epoch, place++) : (Nth * ((int)first + block + lane)) + Nth - 1;
                         y[(labels[image] * stride) + block + lane] = 1;
                     }
-                    offsets[lane] = image * _imageStride;
+                    offsets[lane] = (nint)image * _imageStride;
                 }
-                for (int pixel = 0; pixel < pixels; pixel += Lanes.Count)
-                    Transpose(images + pixel, offsets, Math.Min(Lanes.Count, pixels - pixel), target + ((long)pixel * stride) + block, stride, registers);
+                LaneTranspose.Run(images, offsets, Lanes.Count, pixels, target + block, stride);
             }
         }
         for (int channel = 1; channel < _task.Channels; channel++)
@@ -89,52 +84,5 @@ public sealed unsafe class DigitsData : TaskData
         // The k-th of those that are not held out.
         int k = _order[place];
         return k + (k / (Nth - 1));
-    }
-
-    /// <summary>target[pixel, first 16 of stride] = images[offsets[lane] + pixel], for the first <paramref name="pixels"/> of 16.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose(float* images, int* offsets, int pixels, float* target, int stride, Vector512<float>* registers)
-    {
-        if (Avx512F.IsSupported && pixels == Lanes.Count)
-        {
-            TransposeSquare(images, offsets, target, stride, registers);
-            return;
-        }
-        for (int pixel = 0; pixel < pixels; pixel++)
-        {
-            for (int lane = 0; lane < Lanes.Count; lane++)
-                target[((long)pixel * stride) + lane] = images[offsets[lane] + pixel];
-        }
-    }
-
-    /// <summary>
-    /// 16 x 16 in registers. Rows i, i+1, i+2, i+3 become four columns within each quarter of 128 bits; then the quarters are transposed. Four rounds write four columns each
-    /// from the same quarter, so that 16 registers are enough for what is alive.
-    /// </summary>
-    private static void TransposeSquare(float* images, int* offsets, float* target, int stride, Vector512<float>* columns)
-    {
-        // columns[4 group + c], lane 4 q + r = row 4 group + r, column 4 q + c.
-        for (int group = 0; group < 4; group++)
-        {
-            int* rows = offsets + (4 * group);
-            Vector512<float> a = Vector512.Load(images + rows[0]), b = Vector512.Load(images + rows[1]), c = Vector512.Load(images + rows[2]), d = Vector512.Load(images + rows[3]);
-            Vector512<double> low = Avx512F.UnpackLow(a, b).AsDouble(), lowNext = Avx512F.UnpackLow(c, d).AsDouble();
-            Vector512<double> high = Avx512F.UnpackHigh(a, b).AsDouble(), highNext = Avx512F.UnpackHigh(c, d).AsDouble();
-            columns[4 * group] = Avx512F.UnpackLow(low, lowNext).AsSingle();
-            columns[(4 * group) + 1] = Avx512F.UnpackHigh(low, lowNext).AsSingle();
-            columns[(4 * group) + 2] = Avx512F.UnpackLow(high, highNext).AsSingle();
-            columns[(4 * group) + 3] = Avx512F.UnpackHigh(high, highNext).AsSingle();
-        }
-        for (int column = 0; column < 4; column++)
-        {
-            Vector512<float> a = columns[column], b = columns[4 + column], c = columns[8 + column], d = columns[12 + column];
-            // Quarters 0 and 2, then 1 and 3, of two groups each.
-            Vector512<float> even = Avx512F.Shuffle4x128(a, b, 0b10_00_10_00), odd = Avx512F.Shuffle4x128(a, b, 0b11_01_11_01);
-            Vector512<float> evenNext = Avx512F.Shuffle4x128(c, d, 0b10_00_10_00), oddNext = Avx512F.Shuffle4x128(c, d, 0b11_01_11_01);
-            Avx512F.Shuffle4x128(even, evenNext, 0b10_00_10_00).Store(target + ((long)column * stride));
-            Avx512F.Shuffle4x128(odd, oddNext, 0b10_00_10_00).Store(target + ((4L + column) * stride));
-            Avx512F.Shuffle4x128(even, evenNext, 0b11_01_11_01).Store(target + ((8L + column) * stride));
-            Avx512F.Shuffle4x128(odd, oddNext, 0b11_01_11_01).Store(target + ((12L + column) * stride));
-        }
     }
 }
