@@ -6,7 +6,7 @@ namespace WeightSpace.Numerics;
 // The tiles of LaneMatrix: so many rows and vectors at once as the registers hold, written out because only named locals stay in registers.
 public static unsafe partial class LaneMatrix
 {
-    // TileRxV: y[row, v] = start + the sum over columns of weights[column, row] x[tap[column], v], for R rows (`rows` of them are stored) and V vectors.
+    // TileRxV: y[row, v] = start + the sum over columns of weights[column, row] x[tap[column], v], for R rows and V vectors. Of those with a parameter rows only so many are stored.
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Tile6x4(Operands* o, float* weights, float* bias, nint output, int rows)
@@ -243,7 +243,7 @@ public static unsafe partial class LaneMatrix
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile12x2(Operands* o, float* weights, float* bias, nint output, int rows)
+    private static void Tile12x2(Operands* o, float* weights, float* bias, nint output)
     {
         float* x0 = o->X0, x1 = o->X1;
         float* y0 = o->Y0 + output, y1 = o->Y1 + output;
@@ -253,39 +253,28 @@ public static unsafe partial class LaneMatrix
         {
             a0 = Vector512.Load(y0);
             a1 = Vector512.Load(y1);
-            nint at = Math.Min(1, rows - 1) * rowStep;
-            b0 = Vector512.Load(y0 + at);
-            b1 = Vector512.Load(y1 + at);
-            at = Math.Min(2, rows - 1) * rowStep;
-            c0 = Vector512.Load(y0 + at);
-            c1 = Vector512.Load(y1 + at);
-            at = Math.Min(3, rows - 1) * rowStep;
-            d0 = Vector512.Load(y0 + at);
-            d1 = Vector512.Load(y1 + at);
-            at = Math.Min(4, rows - 1) * rowStep;
-            e0 = Vector512.Load(y0 + at);
-            e1 = Vector512.Load(y1 + at);
-            at = Math.Min(5, rows - 1) * rowStep;
-            f0 = Vector512.Load(y0 + at);
-            f1 = Vector512.Load(y1 + at);
-            at = Math.Min(6, rows - 1) * rowStep;
-            g0 = Vector512.Load(y0 + at);
-            g1 = Vector512.Load(y1 + at);
-            at = Math.Min(7, rows - 1) * rowStep;
-            h0 = Vector512.Load(y0 + at);
-            h1 = Vector512.Load(y1 + at);
-            at = Math.Min(8, rows - 1) * rowStep;
-            i0 = Vector512.Load(y0 + at);
-            i1 = Vector512.Load(y1 + at);
-            at = Math.Min(9, rows - 1) * rowStep;
-            j0 = Vector512.Load(y0 + at);
-            j1 = Vector512.Load(y1 + at);
-            at = Math.Min(10, rows - 1) * rowStep;
-            k0 = Vector512.Load(y0 + at);
-            k1 = Vector512.Load(y1 + at);
-            at = Math.Min(11, rows - 1) * rowStep;
-            l0 = Vector512.Load(y0 + at);
-            l1 = Vector512.Load(y1 + at);
+            b0 = Vector512.Load(y0 + rowStep);
+            b1 = Vector512.Load(y1 + rowStep);
+            c0 = Vector512.Load(y0 + (2 * rowStep));
+            c1 = Vector512.Load(y1 + (2 * rowStep));
+            d0 = Vector512.Load(y0 + (3 * rowStep));
+            d1 = Vector512.Load(y1 + (3 * rowStep));
+            e0 = Vector512.Load(y0 + (4 * rowStep));
+            e1 = Vector512.Load(y1 + (4 * rowStep));
+            f0 = Vector512.Load(y0 + (5 * rowStep));
+            f1 = Vector512.Load(y1 + (5 * rowStep));
+            g0 = Vector512.Load(y0 + (6 * rowStep));
+            g1 = Vector512.Load(y1 + (6 * rowStep));
+            h0 = Vector512.Load(y0 + (7 * rowStep));
+            h1 = Vector512.Load(y1 + (7 * rowStep));
+            i0 = Vector512.Load(y0 + (8 * rowStep));
+            i1 = Vector512.Load(y1 + (8 * rowStep));
+            j0 = Vector512.Load(y0 + (9 * rowStep));
+            j1 = Vector512.Load(y1 + (9 * rowStep));
+            k0 = Vector512.Load(y0 + (10 * rowStep));
+            k1 = Vector512.Load(y1 + (10 * rowStep));
+            l0 = Vector512.Load(y0 + (11 * rowStep));
+            l1 = Vector512.Load(y1 + (11 * rowStep));
         }
         else if (o->Start == Start.Bias)
         {
@@ -361,58 +350,36 @@ public static unsafe partial class LaneMatrix
         }
         a0.Store(y0);
         a1.Store(y1);
-        if (rows == 1)
-            return;
         y0 += rowStep; y1 += rowStep;
         b0.Store(y0);
         b1.Store(y1);
-        if (rows == 2)
-            return;
         y0 += rowStep; y1 += rowStep;
         c0.Store(y0);
         c1.Store(y1);
-        if (rows == 3)
-            return;
         y0 += rowStep; y1 += rowStep;
         d0.Store(y0);
         d1.Store(y1);
-        if (rows == 4)
-            return;
         y0 += rowStep; y1 += rowStep;
         e0.Store(y0);
         e1.Store(y1);
-        if (rows == 5)
-            return;
         y0 += rowStep; y1 += rowStep;
         f0.Store(y0);
         f1.Store(y1);
-        if (rows == 6)
-            return;
         y0 += rowStep; y1 += rowStep;
         g0.Store(y0);
         g1.Store(y1);
-        if (rows == 7)
-            return;
         y0 += rowStep; y1 += rowStep;
         h0.Store(y0);
         h1.Store(y1);
-        if (rows == 8)
-            return;
         y0 += rowStep; y1 += rowStep;
         i0.Store(y0);
         i1.Store(y1);
-        if (rows == 9)
-            return;
         y0 += rowStep; y1 += rowStep;
         j0.Store(y0);
         j1.Store(y1);
-        if (rows == 10)
-            return;
         y0 += rowStep; y1 += rowStep;
         k0.Store(y0);
         k1.Store(y1);
-        if (rows == 11)
-            return;
         y0 += rowStep; y1 += rowStep;
         l0.Store(y0);
         l1.Store(y1);
@@ -589,7 +556,197 @@ public static unsafe partial class LaneMatrix
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile12x1(Operands* o, float* weights, float* bias, nint output, int rows)
+    private static void Tile24x1(Operands* o, float* weights, float* bias, nint output)
+    {
+        float* x0 = o->X0;
+        float* y0 = o->Y0 + output;
+        nint rowStep = o->RowStep, weightStep = o->WeightStep;
+        Vector512<float> s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15, s16, s17, s18, s19, s20, s21, s22, s23;
+        if (o->Start == Start.Output)
+        {
+            s0 = Vector512.Load(y0);
+            s1 = Vector512.Load(y0 + rowStep);
+            s2 = Vector512.Load(y0 + (2 * rowStep));
+            s3 = Vector512.Load(y0 + (3 * rowStep));
+            s4 = Vector512.Load(y0 + (4 * rowStep));
+            s5 = Vector512.Load(y0 + (5 * rowStep));
+            s6 = Vector512.Load(y0 + (6 * rowStep));
+            s7 = Vector512.Load(y0 + (7 * rowStep));
+            s8 = Vector512.Load(y0 + (8 * rowStep));
+            s9 = Vector512.Load(y0 + (9 * rowStep));
+            s10 = Vector512.Load(y0 + (10 * rowStep));
+            s11 = Vector512.Load(y0 + (11 * rowStep));
+            s12 = Vector512.Load(y0 + (12 * rowStep));
+            s13 = Vector512.Load(y0 + (13 * rowStep));
+            s14 = Vector512.Load(y0 + (14 * rowStep));
+            s15 = Vector512.Load(y0 + (15 * rowStep));
+            s16 = Vector512.Load(y0 + (16 * rowStep));
+            s17 = Vector512.Load(y0 + (17 * rowStep));
+            s18 = Vector512.Load(y0 + (18 * rowStep));
+            s19 = Vector512.Load(y0 + (19 * rowStep));
+            s20 = Vector512.Load(y0 + (20 * rowStep));
+            s21 = Vector512.Load(y0 + (21 * rowStep));
+            s22 = Vector512.Load(y0 + (22 * rowStep));
+            s23 = Vector512.Load(y0 + (23 * rowStep));
+        }
+        else if (o->Start == Start.Bias)
+        {
+            s0 = Vector512.Create(bias[0]);
+            s1 = Vector512.Create(bias[1]);
+            s2 = Vector512.Create(bias[2]);
+            s3 = Vector512.Create(bias[3]);
+            s4 = Vector512.Create(bias[4]);
+            s5 = Vector512.Create(bias[5]);
+            s6 = Vector512.Create(bias[6]);
+            s7 = Vector512.Create(bias[7]);
+            s8 = Vector512.Create(bias[8]);
+            s9 = Vector512.Create(bias[9]);
+            s10 = Vector512.Create(bias[10]);
+            s11 = Vector512.Create(bias[11]);
+            s12 = Vector512.Create(bias[12]);
+            s13 = Vector512.Create(bias[13]);
+            s14 = Vector512.Create(bias[14]);
+            s15 = Vector512.Create(bias[15]);
+            s16 = Vector512.Create(bias[16]);
+            s17 = Vector512.Create(bias[17]);
+            s18 = Vector512.Create(bias[18]);
+            s19 = Vector512.Create(bias[19]);
+            s20 = Vector512.Create(bias[20]);
+            s21 = Vector512.Create(bias[21]);
+            s22 = Vector512.Create(bias[22]);
+            s23 = Vector512.Create(bias[23]);
+        }
+        else
+        {
+            s0 = Vector512<float>.Zero;
+            s1 = Vector512<float>.Zero;
+            s2 = Vector512<float>.Zero;
+            s3 = Vector512<float>.Zero;
+            s4 = Vector512<float>.Zero;
+            s5 = Vector512<float>.Zero;
+            s6 = Vector512<float>.Zero;
+            s7 = Vector512<float>.Zero;
+            s8 = Vector512<float>.Zero;
+            s9 = Vector512<float>.Zero;
+            s10 = Vector512<float>.Zero;
+            s11 = Vector512<float>.Zero;
+            s12 = Vector512<float>.Zero;
+            s13 = Vector512<float>.Zero;
+            s14 = Vector512<float>.Zero;
+            s15 = Vector512<float>.Zero;
+            s16 = Vector512<float>.Zero;
+            s17 = Vector512<float>.Zero;
+            s18 = Vector512<float>.Zero;
+            s19 = Vector512<float>.Zero;
+            s20 = Vector512<float>.Zero;
+            s21 = Vector512<float>.Zero;
+            s22 = Vector512<float>.Zero;
+            s23 = Vector512<float>.Zero;
+        }
+        nint* tap = o->Taps, end = tap + o->Columns;
+        for (; tap < end; tap++, weights += weightStep)
+        {
+            Vector512<float> in0 = Vector512.Load(x0 + *tap);
+            Vector512<float> w = Vector512.Create(weights[0]);
+            s0 = Vector512.FusedMultiplyAdd(w, in0, s0);
+            w = Vector512.Create(weights[1]);
+            s1 = Vector512.FusedMultiplyAdd(w, in0, s1);
+            w = Vector512.Create(weights[2]);
+            s2 = Vector512.FusedMultiplyAdd(w, in0, s2);
+            w = Vector512.Create(weights[3]);
+            s3 = Vector512.FusedMultiplyAdd(w, in0, s3);
+            w = Vector512.Create(weights[4]);
+            s4 = Vector512.FusedMultiplyAdd(w, in0, s4);
+            w = Vector512.Create(weights[5]);
+            s5 = Vector512.FusedMultiplyAdd(w, in0, s5);
+            w = Vector512.Create(weights[6]);
+            s6 = Vector512.FusedMultiplyAdd(w, in0, s6);
+            w = Vector512.Create(weights[7]);
+            s7 = Vector512.FusedMultiplyAdd(w, in0, s7);
+            w = Vector512.Create(weights[8]);
+            s8 = Vector512.FusedMultiplyAdd(w, in0, s8);
+            w = Vector512.Create(weights[9]);
+            s9 = Vector512.FusedMultiplyAdd(w, in0, s9);
+            w = Vector512.Create(weights[10]);
+            s10 = Vector512.FusedMultiplyAdd(w, in0, s10);
+            w = Vector512.Create(weights[11]);
+            s11 = Vector512.FusedMultiplyAdd(w, in0, s11);
+            w = Vector512.Create(weights[12]);
+            s12 = Vector512.FusedMultiplyAdd(w, in0, s12);
+            w = Vector512.Create(weights[13]);
+            s13 = Vector512.FusedMultiplyAdd(w, in0, s13);
+            w = Vector512.Create(weights[14]);
+            s14 = Vector512.FusedMultiplyAdd(w, in0, s14);
+            w = Vector512.Create(weights[15]);
+            s15 = Vector512.FusedMultiplyAdd(w, in0, s15);
+            w = Vector512.Create(weights[16]);
+            s16 = Vector512.FusedMultiplyAdd(w, in0, s16);
+            w = Vector512.Create(weights[17]);
+            s17 = Vector512.FusedMultiplyAdd(w, in0, s17);
+            w = Vector512.Create(weights[18]);
+            s18 = Vector512.FusedMultiplyAdd(w, in0, s18);
+            w = Vector512.Create(weights[19]);
+            s19 = Vector512.FusedMultiplyAdd(w, in0, s19);
+            w = Vector512.Create(weights[20]);
+            s20 = Vector512.FusedMultiplyAdd(w, in0, s20);
+            w = Vector512.Create(weights[21]);
+            s21 = Vector512.FusedMultiplyAdd(w, in0, s21);
+            w = Vector512.Create(weights[22]);
+            s22 = Vector512.FusedMultiplyAdd(w, in0, s22);
+            w = Vector512.Create(weights[23]);
+            s23 = Vector512.FusedMultiplyAdd(w, in0, s23);
+        }
+        s0.Store(y0);
+        y0 += rowStep;
+        s1.Store(y0);
+        y0 += rowStep;
+        s2.Store(y0);
+        y0 += rowStep;
+        s3.Store(y0);
+        y0 += rowStep;
+        s4.Store(y0);
+        y0 += rowStep;
+        s5.Store(y0);
+        y0 += rowStep;
+        s6.Store(y0);
+        y0 += rowStep;
+        s7.Store(y0);
+        y0 += rowStep;
+        s8.Store(y0);
+        y0 += rowStep;
+        s9.Store(y0);
+        y0 += rowStep;
+        s10.Store(y0);
+        y0 += rowStep;
+        s11.Store(y0);
+        y0 += rowStep;
+        s12.Store(y0);
+        y0 += rowStep;
+        s13.Store(y0);
+        y0 += rowStep;
+        s14.Store(y0);
+        y0 += rowStep;
+        s15.Store(y0);
+        y0 += rowStep;
+        s16.Store(y0);
+        y0 += rowStep;
+        s17.Store(y0);
+        y0 += rowStep;
+        s18.Store(y0);
+        y0 += rowStep;
+        s19.Store(y0);
+        y0 += rowStep;
+        s20.Store(y0);
+        y0 += rowStep;
+        s21.Store(y0);
+        y0 += rowStep;
+        s22.Store(y0);
+        y0 += rowStep;
+        s23.Store(y0);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Tile12x1(Operands* o, float* weights, float* bias, nint output)
     {
         float* x0 = o->X0;
         float* y0 = o->Y0 + output;
@@ -598,28 +755,17 @@ public static unsafe partial class LaneMatrix
         if (o->Start == Start.Output)
         {
             a = Vector512.Load(y0);
-            nint at = Math.Min(1, rows - 1) * rowStep;
-            b = Vector512.Load(y0 + at);
-            at = Math.Min(2, rows - 1) * rowStep;
-            c = Vector512.Load(y0 + at);
-            at = Math.Min(3, rows - 1) * rowStep;
-            d = Vector512.Load(y0 + at);
-            at = Math.Min(4, rows - 1) * rowStep;
-            e = Vector512.Load(y0 + at);
-            at = Math.Min(5, rows - 1) * rowStep;
-            f = Vector512.Load(y0 + at);
-            at = Math.Min(6, rows - 1) * rowStep;
-            g = Vector512.Load(y0 + at);
-            at = Math.Min(7, rows - 1) * rowStep;
-            h = Vector512.Load(y0 + at);
-            at = Math.Min(8, rows - 1) * rowStep;
-            i = Vector512.Load(y0 + at);
-            at = Math.Min(9, rows - 1) * rowStep;
-            j = Vector512.Load(y0 + at);
-            at = Math.Min(10, rows - 1) * rowStep;
-            k = Vector512.Load(y0 + at);
-            at = Math.Min(11, rows - 1) * rowStep;
-            l = Vector512.Load(y0 + at);
+            b = Vector512.Load(y0 + rowStep);
+            c = Vector512.Load(y0 + (2 * rowStep));
+            d = Vector512.Load(y0 + (3 * rowStep));
+            e = Vector512.Load(y0 + (4 * rowStep));
+            f = Vector512.Load(y0 + (5 * rowStep));
+            g = Vector512.Load(y0 + (6 * rowStep));
+            h = Vector512.Load(y0 + (7 * rowStep));
+            i = Vector512.Load(y0 + (8 * rowStep));
+            j = Vector512.Load(y0 + (9 * rowStep));
+            k = Vector512.Load(y0 + (10 * rowStep));
+            l = Vector512.Load(y0 + (11 * rowStep));
         }
         else if (o->Start == Start.Bias)
         {
@@ -681,48 +827,26 @@ public static unsafe partial class LaneMatrix
             l = Vector512.FusedMultiplyAdd(w, in0, l);
         }
         a.Store(y0);
-        if (rows == 1)
-            return;
         y0 += rowStep;
         b.Store(y0);
-        if (rows == 2)
-            return;
         y0 += rowStep;
         c.Store(y0);
-        if (rows == 3)
-            return;
         y0 += rowStep;
         d.Store(y0);
-        if (rows == 4)
-            return;
         y0 += rowStep;
         e.Store(y0);
-        if (rows == 5)
-            return;
         y0 += rowStep;
         f.Store(y0);
-        if (rows == 6)
-            return;
         y0 += rowStep;
         g.Store(y0);
-        if (rows == 7)
-            return;
         y0 += rowStep;
         h.Store(y0);
-        if (rows == 8)
-            return;
         y0 += rowStep;
         i.Store(y0);
-        if (rows == 9)
-            return;
         y0 += rowStep;
         j.Store(y0);
-        if (rows == 10)
-            return;
         y0 += rowStep;
         k.Store(y0);
-        if (rows == 11)
-            return;
         y0 += rowStep;
         l.Store(y0);
     }

@@ -140,7 +140,7 @@ public static unsafe partial class LaneMatrix
         {
             int height = rows >= 12 ? 12 : Height(rows);
             if (height == 12)
-                Tile12x2(o, weights, bias, output, rows);
+                Tile12x2(o, weights, bias, output);
             else if (height == 6)
                 Tile6x2(o, weights, bias, output, rows);
             else
@@ -157,9 +157,11 @@ public static unsafe partial class LaneMatrix
         nint output = 0;
         while (rows > 0)
         {
-            int height = rows >= 12 && Lanes.IsOneRegister ? 12 : Height(rows);
-            if (height == 12)
-                Tile12x1(o, weights, bias, output, rows);
+            int height = !Lanes.IsOneRegister || rows < 12 ? Height(rows) : rows < 24 ? 12 : 24;
+            if (height == 24)
+                Tile24x1(o, weights, bias, output);
+            else if (height == 12)
+                Tile12x1(o, weights, bias, output);
             else if (height == 6)
                 Tile6x1(o, weights, bias, output, rows);
             else
