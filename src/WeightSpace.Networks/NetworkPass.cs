@@ -8,7 +8,7 @@ namespace WeightSpace.Networks;
 /// this shape; computing allocates nothing.
 /// </summary>
 /// <remarks>
-/// A batch goes through in chunks, so that what a chunk touches stays in the caches: 16 samples at a time for convolutions, 32 for recurrent networks, 64 for all
+/// A batch goes through in chunks, so that what a chunk touches stays in the caches: 16 samples at a time for convolutions and recurrent networks, 64 for all
 /// others, and the whole batch where batch normalisation needs it. The size of a chunk is part of the arithmetic, for it decides in which order the
 /// samples are added up.
 /// </remarks>
@@ -103,7 +103,7 @@ public sealed unsafe class NetworkPass : IDisposable
     {
         if (architecture.Layers.Any(layer => layer is BatchNormSpec))
             return batch;
-        int most = architecture.Layers.Any(layer => layer is RecurrentSpec) ? 32 : architecture.Layers.Any(layer => layer is ConvSpec or PoolSpec) ? 16 : 64;
+        int most = architecture.Layers.Any(layer => layer is RecurrentSpec or ConvSpec or PoolSpec) ? 16 : 64;
         return Math.Min(batch, most);
     }
 

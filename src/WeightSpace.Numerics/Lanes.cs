@@ -23,6 +23,20 @@ public static class Lanes
     public static Vector512<float> FirstOf(int count) =>
         Vector512.LessThan(Vector512.CreateSequence(0f, 1f), Vector512.Create((float)count));
 
+    /// <summary>The smallest normal number: 2^-126. CPUs take a hundred times longer to compute with those below it.</summary>
+    public const float SmallestNormal = 1.17549435e-38f;
+
+    /// <summary>
+    /// 2^-56, 1.4e-17: a gradient below it counts as 0. Its square and its products with what a network has are far from <see cref="SmallestNormal"/>, and next to
+    /// a sum of such numbers it would be rounded away.
+    /// </summary>
+    public const float LeastGradient = 1.38777878e-17f;
+
+    /// <summary>x, or 0 where |x| is below the bound; a NaN stays.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> ZeroBelow(float bound, Vector512<float> x) =>
+        Vector512.ConditionalSelect(Vector512.LessThan(Vector512.Abs(x), Vector512.Create(bound)), Vector512<float>.Zero, x);
+
     /// <summary>
     /// The sum of the 16 lanes by the one fixed tree: lane i + lane i+8, then i + i+4, i + i+2, i + i+1.
     /// </summary>

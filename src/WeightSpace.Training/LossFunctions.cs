@@ -67,7 +67,7 @@ public static unsafe class LossFunctions
                 for (int lane = 0; lane < stride; lane += Lanes.Count)
                 {
                     Vector512<float> error = Vector512.Load(outputs + lane) - Vector512.Load(targets + lane);
-                    error = Vector512.ConditionalSelect(IsSample(samples, lane), error, Vector512<float>.Zero);
+                    error = Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.ConditionalSelect(IsSample(samples, lane), error, Vector512<float>.Zero));
                     sum = Vector512.FusedMultiplyAdd(error, error, sum);
                     if (gradient != null)
                         (error * Vector512.Create(2 * scale)).Store(gradient + lane);
@@ -105,7 +105,7 @@ public static unsafe class LossFunctions
                     Vector512<float> exponential = LaneMath.Exp(Vector512.Load(output + (feature * stride)) - greatest);
                     exponentials += exponential;
                     if (gradient != null)
-                        exponential.Store(gradient + lane + (feature * stride));
+                        Lanes.ZeroBelow(Lanes.LeastGradient, exponential).Store(gradient + lane + (feature * stride));
                 }
                 Vector512<float> log = LaneMath.Log(exponentials), loss = Vector512<float>.Zero, share = Vector512<float>.Zero;
                 for (int feature = 0; feature < features; feature++)
@@ -154,7 +154,7 @@ public static unsafe class LossFunctions
                     Vector512<float> loss = Vector512.FusedMultiplyAdd(-x, y, Vector512.Max(x, Vector512<float>.Zero)) + small;
                     sum += Vector512.ConditionalSelect(isSample, loss, Vector512<float>.Zero);
                     if (gradient != null)
-                        Vector512.ConditionalSelect(isSample, (LaneMath.Sigmoid(x) - y) * Vector512.Create(scale), Vector512<float>.Zero).Store(gradient + lane);
+                        Vector512.ConditionalSelect(isSample, Lanes.ZeroBelow(Lanes.LeastGradient, LaneMath.Sigmoid(x) - y) * Vector512.Create(scale), Vector512<float>.Zero).Store(gradient + lane);
                 }
                 outputs += stride;
                 targets += stride;

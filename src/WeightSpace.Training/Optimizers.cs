@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using WeightSpace.Numerics;
 using WeightSpace.Zoos;
@@ -90,7 +91,7 @@ public static unsafe class Optimizers
             {
                 Vector512<float> w = Vector512.Load(weights + i);
                 Vector512<float> g = Vector512.FusedMultiplyAdd(decay, w, Vector512.Load(gradient + i));
-                Vector512.FusedMultiplyAdd(rate, g, w).Store(weights + i);
+                Store(Vector512.FusedMultiplyAdd(rate, g, w), weights + i);
             }
         }
     }
@@ -109,9 +110,9 @@ public static unsafe class Optimizers
                 Vector512<float> w = Vector512.Load(weights + i);
                 Vector512<float> g = Vector512.FusedMultiplyAdd(decay, w, Vector512.Load(gradient + i));
                 Vector512<float> b = Vector512.FusedMultiplyAdd(momentum, Vector512.Load(slot0 + i), g);
-                b.Store(slot0 + i);
+                Store(b, slot0 + i);
                 Vector512<float> direction = _isNesterov ? Vector512.FusedMultiplyAdd(momentum, b, g) : b;
-                Vector512.FusedMultiplyAdd(rate, direction, w).Store(weights + i);
+                Store(Vector512.FusedMultiplyAdd(rate, direction, w), weights + i);
             }
         }
     }
@@ -138,11 +139,11 @@ public static unsafe class Optimizers
                 Vector512<float> w = Vector512.Load(weights + i);
                 Vector512<float> g = Vector512.FusedMultiplyAdd(decay, w, Vector512.Load(gradient + i));
                 Vector512<float> m = Vector512.FusedMultiplyAdd(beta1, Vector512.Load(slot0 + i), g * rest1);
-                Vector512<float> v = Vector512.FusedMultiplyAdd(beta2, Vector512.Load(slot1 + i), g * g * rest2);
-                m.Store(slot0 + i);
-                v.Store(slot1 + i);
+                Vector512<float> v = Vector512.FusedMultiplyAdd(beta2, Vector512.Load(slot1 + i), Square(g) * rest2);
+                Store(m, slot0 + i);
+                Store(v, slot1 + i);
                 Vector512<float> denominator = Vector512.FusedMultiplyAdd(Vector512.Sqrt(v), correction, epsilon);
-                Vector512.FusedMultiplyAdd(rate, m / denominator, w * keep).Store(weights + i);
+                Store(Vector512.FusedMultiplyAdd(rate, m / denominator, w * keep), weights + i);
             }
         }
     }
@@ -158,7 +159,7 @@ public static unsafe class Optimizers
             {
                 Vector512<float> w = Vector512.Load(weights + i);
                 Vector512<float> direction = RootMeanSquare(_alpha, _rest, _epsilon, _decay, w, Vector512.Load(gradient + i), slot0 + i);
-                Vector512.FusedMultiplyAdd(Vector512.Create(_rate), direction, w).Store(weights + i);
+                Store(Vector512.FusedMultiplyAdd(Vector512.Create(_rate), direction, w), weights + i);
             }
         }
     }
@@ -176,18 +177,30 @@ public static unsafe class Optimizers
                 Vector512<float> w = Vector512.Load(weights + i);
                 Vector512<float> direction = RootMeanSquare(_alpha, _rest, _epsilon, _decay, w, Vector512.Load(gradient + i), slot0 + i);
                 Vector512<float> b = Vector512.FusedMultiplyAdd(Vector512.Create(_momentum), Vector512.Load(slot1 + i), direction);
-                b.Store(slot1 + i);
-                Vector512.FusedMultiplyAdd(Vector512.Create(_rate), b, w).Store(weights + i);
+                Store(b, slot1 + i);
+                Store(Vector512.FusedMultiplyAdd(Vector512.Create(_rate), b, w), weights + i);
             }
         }
     }
+
+    /// <summary>g^2, 0 where it is too small to count.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Square(Vector512<float> g)
+    {
+        g = Lanes.ZeroBelow(Lanes.LeastGradient, g);
+        return g * g;
+    }
+
+    /// <summary>Keeps what a step has made; what has decayed below the smallest normal number as 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(Vector512<float> values, float* at) => Lanes.ZeroBelow(Lanes.SmallestNormal, values).Store(at);
 
     /// <summary>The decayed gradient over the root of its running mean square, which is brought up to date.</summary>
     private static Vector512<float> RootMeanSquare(float alpha, float rest, float epsilon, float decay, Vector512<float> w, Vector512<float> gradient, float* square)
     {
         Vector512<float> g = Vector512.FusedMultiplyAdd(Vector512.Create(decay), w, gradient);
-        Vector512<float> v = Vector512.FusedMultiplyAdd(Vector512.Create(alpha), Vector512.Load(square), g * g * Vector512.Create(rest));
-        v.Store(square);
+        Vector512<float> v = Vector512.FusedMultiplyAdd(Vector512.Create(alpha), Vector512.Load(square), Square(g) * Vector512.Create(rest));
+        Store(v, square);
         return g / (Vector512.Sqrt(v) + Vector512.Create(epsilon));
     }
 }

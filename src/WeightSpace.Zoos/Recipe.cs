@@ -14,7 +14,7 @@ public sealed class Recipe
     /// The version of the arithmetic: lanes, polynomials, order of sums, meaning of random draws. A change that moves any bit of any
     /// checkpoint raises it, so that no id ever names two different networks.
     /// </summary>
-    public const int Arithmetic = 2;
+    public const int Arithmetic = 3;
 
     // Made when first asked for: an experiment of a million networks is counted and checked without them.
     private byte[]? _canonicalJson;

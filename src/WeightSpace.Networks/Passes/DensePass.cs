@@ -11,7 +11,7 @@ namespace WeightSpace.Networks.Passes;
 internal sealed unsafe class DensePass : LayerPass
 {
     // Places whose weight gradient is taken at once. It changes how often the sums travel, not their order.
-    private const int PlacesAtOnce = 8;
+    private const int PlacesAtOnce = 16;
 
     private readonly int _inputs, _outputs, _paddedInputs, _paddedOutputs;
     private readonly nint* _taps, _outputTaps;

@@ -49,7 +49,7 @@ internal sealed unsafe class GruPass : RecurrentPass
         for (int i = 0; i < state; i += Lanes.Count)
         {
             Vector512<float> r = Vector512.Load(gates + i), z = Vector512.Load(gates + state + i), n = Vector512.Load(gates + (2 * state) + i);
-            Vector512<float> dh = Vector512.Load(above + i) + Vector512.Load(carry + i);
+            Vector512<float> dh = Gradient(above + i, carry + i);
             Vector512<float> keep = one - z;
             Vector512<float> dn = dh * keep * Vector512.FusedMultiplyAdd(-n, n, one);
             Vector512<float> dz = dh * (Vector512.Load(before + i) - n) * (z * keep);

@@ -3,18 +3,25 @@ using WeightSpace.Numerics;
 
 namespace WeightSpace.Networks.Passes;
 
-/// <summary>Functions of each element of an array whose length is a multiple of 16, to another or in place, and their derivatives.</summary>
+/// <summary>Functions of each element of an array whose length is a multiple of 16, to another or in place, and their derivatives. A gradient
+/// below <see cref="Lanes.LeastGradient"/> ends in them, so that one that vanishes from layer to layer does not become subnormal.</summary>
 internal static unsafe class LaneFunctions
 {
     public static void Sigmoid(float* values, float* results, int count)
     {
-        for (int i = 0; i < count; i += Lanes.Count)
+        int i = 0;
+        for (; i + FourVectors.Count <= count; i += FourVectors.Count)
+            LaneMath.Sigmoid(FourVectors.Load(values + i)).Store(results + i);
+        for (; i < count; i += Lanes.Count)
             LaneMath.Sigmoid(Vector512.Load(values + i)).Store(results + i);
     }
 
     public static void Tanh(float* values, float* results, int count)
     {
-        for (int i = 0; i < count; i += Lanes.Count)
+        int i = 0;
+        for (; i + FourVectors.Count <= count; i += FourVectors.Count)
+            LaneMath.Tanh(FourVectors.Load(values + i)).Store(results + i);
+        for (; i < count; i += Lanes.Count)
             LaneMath.Tanh(Vector512.Load(values + i)).Store(results + i);
     }
 
@@ -54,7 +61,7 @@ internal static unsafe class LaneFunctions
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> active = Vector512.GreaterThan(Vector512.Load(results + i), Vector512<float>.Zero);
-            Vector512<float> g = Vector512.Load(gradient + i);
+            Vector512<float> g = Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(gradient + i));
             (slope == 0 ? g & active : Vector512.ConditionalSelect(active, g, g * slope)).Store(gradient + i);
         }
     }
@@ -65,7 +72,7 @@ internal static unsafe class LaneFunctions
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> y = Vector512.Load(results + i);
-            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(-y, y, Vector512<float>.One)).Store(gradient + i);
+            (Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(gradient + i)) * Vector512.FusedMultiplyAdd(-y, y, Vector512<float>.One)).Store(gradient + i);
         }
     }
 
@@ -75,7 +82,7 @@ internal static unsafe class LaneFunctions
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> y = Vector512.Load(results + i);
-            (Vector512.Load(gradient + i) * (y * (Vector512<float>.One - y))).Store(gradient + i);
+            (Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(gradient + i)) * (y * (Vector512<float>.One - y))).Store(gradient + i);
         }
     }
 
@@ -85,7 +92,7 @@ internal static unsafe class LaneFunctions
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(inputs + i);
-            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x, LaneMath.NormalDensity(x), LaneMath.NormalCdf(x))).Store(gradient + i);
+            (Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(gradient + i)) * Vector512.FusedMultiplyAdd(x, LaneMath.NormalDensity(x), LaneMath.NormalCdf(x))).Store(gradient + i);
         }
     }
 
@@ -95,7 +102,7 @@ internal static unsafe class LaneFunctions
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(inputs + i), s = LaneMath.Sigmoid(x);
-            (Vector512.Load(gradient + i) * Vector512.FusedMultiplyAdd(x * s, Vector512<float>.One - s, s)).Store(gradient + i);
+            (Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(gradient + i)) * Vector512.FusedMultiplyAdd(x * s, Vector512<float>.One - s, s)).Store(gradient + i);
         }
     }
 }

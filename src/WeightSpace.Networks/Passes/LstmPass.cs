@@ -55,13 +55,13 @@ internal sealed unsafe class LstmPass : RecurrentPass
             Vector512<float> i = Vector512.Load(gates + k), f = Vector512.Load(gates + state + k);
             Vector512<float> g = Vector512.Load(gates + (2 * state) + k), o = Vector512.Load(gates + (3 * state) + k);
             Vector512<float> t = Vector512.Load(tanh + k);
-            Vector512<float> dh = Vector512.Load(above + k) + Vector512.Load(carry + k);
+            Vector512<float> dh = Gradient(above + k, carry + k);
             Vector512<float> dc = Vector512.FusedMultiplyAdd(dh * o, Vector512.FusedMultiplyAdd(-t, t, one), Vector512.Load(_cellCarry + k));
             (dc * g * (i * (one - i))).Store(deltas + k);
             (dc * Vector512.Load(cell + k) * (f * (one - f))).Store(deltas + state + k);
             (dc * i * Vector512.FusedMultiplyAdd(-g, g, one)).Store(deltas + (2 * state) + k);
             (dh * t * (o * (one - o))).Store(deltas + (3 * state) + k);
-            (dc * f).Store(_cellCarry + k);
+            Lanes.ZeroBelow(Lanes.LeastGradient, dc * f).Store(_cellCarry + k);
             Vector512<float>.Zero.Store(carry + k);
         }
     }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using WeightSpace.Numerics;
 using static WeightSpace.Numerics.LaneMatrix;
 
@@ -14,7 +16,7 @@ internal abstract unsafe class RecurrentPass : LayerPass
 {
     // Places whose weight gradient is taken at once: at width 12 what meets there stays near the core. It changes how often the sums travel,
     // not their order.
-    private const int PlacesAtOnce = 8;
+    private const int PlacesAtOnce = 16;
 
     private readonly float* _deltas, _carry, _sums;
     private readonly nint* _inputTaps, _stateTaps, _bothTaps, _inputGateTaps, _hiddenGateTaps;
@@ -147,6 +149,11 @@ internal abstract unsafe class RecurrentPass : LayerPass
     /// <param name="carry">Gets the part of the gradient by the state before the place that does not go through weight_hh.</param>
     /// <param name="deltas">[delta gate, width, stride].</param>
     private protected abstract void BackwardPlace(int place, float* above, float* carry, float* deltas);
+
+    /// <summary>The gradient by 16 states; below <see cref="Lanes.LeastGradient"/> it ends, so that one that vanishes from place to place does not become subnormal.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private protected static Vector512<float> Gradient(float* above, float* carry) =>
+        Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(above) + Vector512.Load(carry));
 
     private protected virtual void BeginBackward()
     {

@@ -26,7 +26,7 @@ internal sealed unsafe class RnnPass : RecurrentPass
         float* after = States + ((long)(place + 1) * State);
         for (int i = 0; i < State; i += Lanes.Count)
         {
-            Vector512<float> dh = Vector512.Load(above + i) + Vector512.Load(carry + i);
+            Vector512<float> dh = Gradient(above + i, carry + i);
             Vector512<float> h = Vector512.Load(after + i);
             Vector512<float> delta = _isTanh ? dh * Vector512.FusedMultiplyAdd(-h, h, Vector512<float>.One)
                 : dh & Vector512.GreaterThan(h, Vector512<float>.Zero);

@@ -25,7 +25,7 @@ public sealed class LaneMathTests
 
     [Fact]
     public void SigmoidIsWithinItsBoundForEveryFloat() =>
-        Check<SigmoidFunction>(maxUlp: 20);
+        Check<SigmoidFunction>(maxUlp: 20.8);
 
     [Fact]
     public void SigmoidIsBetterWhereNetworksAre()
@@ -40,6 +40,26 @@ public sealed class LaneMathTests
         }
 
         static double Ulps(float found, double expected) => Math.Abs(found - expected) / (MathF.BitIncrement((float)expected) - (float)expected);
+    }
+
+    /// <summary>Side by side or one by one, a vector's bits are the same: every 1,009th float of all, NaNs among them.</summary>
+    [Fact]
+    public unsafe void FourVectorsComputeWhatOneDoes()
+    {
+        float* x = stackalloc float[FourVectors.Count], sigmoids = stackalloc float[FourVectors.Count], tanhs = stackalloc float[FourVectors.Count];
+        for (long bits = 0; bits < 1L << 32; bits += FourVectors.Count * 1009)
+        {
+            for (int lane = 0; lane < FourVectors.Count; lane++)
+                x[lane] = BitConverter.UInt32BitsToSingle((uint)bits + ((uint)lane * 1009));
+            LaneMath.Sigmoid(FourVectors.Load(x)).Store(sigmoids);
+            LaneMath.Tanh(FourVectors.Load(x)).Store(tanhs);
+            for (int lane = 0; lane < FourVectors.Count; lane += Lanes.Count)
+            {
+                Vector512<float> one = Vector512.Load(x + lane);
+                Assert.True(Vector512.EqualsAll(LaneMath.Sigmoid(one).AsInt32(), Vector512.Load(sigmoids + lane).AsInt32()), $"sigmoid near x = {x[lane]:R}");
+                Assert.True(Vector512.EqualsAll(LaneMath.Tanh(one).AsInt32(), Vector512.Load(tanhs + lane).AsInt32()), $"tanh near x = {x[lane]:R}");
+            }
+        }
     }
 
     [Fact]
@@ -71,7 +91,7 @@ public sealed class LaneMathTests
                 if (error > 2e-7 || (expected > 1e-37 && error > 2e-4 * expected) || (expected < 1e-45 && found[lane] != 0))
                     Assert.Fail($"Phi({x[lane]:R}): found {found[lane]:R}, the true value is {expected:R}");
                 double square = (double)x[lane] * x[lane], expectedDensity = Math.Exp(-square / 2) / Math.Sqrt(2 * Math.PI);
-                if (Math.Abs(density[lane] - expectedDensity) > (expectedDensity * (1 + (square / 2)) * 1.2e-7) + 1e-45)
+                if (Math.Abs(density[lane] - expectedDensity) > (expectedDensity * (1 + (square / 2)) * 1.2e-7) + Lanes.SmallestNormal)
                     Assert.Fail($"density({x[lane]:R}): found {density[lane]:R}, the true value is {expectedDensity:R}");
             }
         }
@@ -134,9 +154,9 @@ public sealed class LaneMathTests
 
         public static double Truth(double x) => Math.Exp(x);
 
-        public static double FlushedBelow => 0;
+        public static double FlushedBelow => Lanes.SmallestNormal;
 
-        public static (float, float)? Simple(float x) => x > 89 ? (float.PositiveInfinity, 0) : x < -105 ? (0, 0) : Math.Abs(x) < Small ? (1, 1) : null;
+        public static (float, float)? Simple(float x) => x > 89 ? (float.PositiveInfinity, 0) : x < -87.34f ? (0, 0) : Math.Abs(x) < Small ? (1, 1) : null;
     }
 
     private readonly struct TanhFunction : IFunction
