@@ -61,7 +61,7 @@ public sealed unsafe class NetworkPass : IDisposable
         long widest = (long)places * Stride * architecture.Layers.Max(layer => Math.Max(layer.Inputs, layer.Outputs));
         _above = _buffer.Take(widest);
         _below = _buffer.Take(widest);
-        _weights = _buffer.Take(architecture.Parameters.Count);
+        _weights = _buffer.Take(architecture.Parameters.Count + LaneMatrix.Overread);
         _gradient = _buffer.Take(architecture.Parameters.TrainedCount);
     }
 

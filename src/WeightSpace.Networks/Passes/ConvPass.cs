@@ -17,7 +17,8 @@ internal sealed unsafe class ConvPass : LayerPass
     private readonly Shape _in, _out;
     private readonly int _taps, _paddedHeight, _paddedWidth, _spreadHeight, _spreadWidth;
     private readonly nint* _inputTaps, _gradientTaps;
-    private readonly float* _padded, _spread, _transposed, _bias, _mirrored, _sums;
+    private readonly float* _padded, _spread, _transposed, _mirrored, _sums;
+    private float* _bias;
 
     public ConvPass(ConvSpec spec, PassShape shape, float* input, bool needsInputGradient)
         : base(spec, shape, input)
@@ -28,7 +29,6 @@ internal sealed unsafe class ConvPass : LayerPass
         (_paddedHeight, _paddedWidth) = (_in.Height + (2 * spec.Padding), _in.Width + (2 * spec.Padding));
         _padded = spec.Padding == 0 ? input : Buffer.Take((long)Places * _in.Channels * _paddedHeight * _paddedWidth * Stride);
         _transposed = Buffer.Take((_taps * _out.Channels) + Overread);
-        _bias = Buffer.Take(_out.Channels + Overread);
         _sums = Buffer.Take((long)_out.Channels * (_taps + 1) * Lanes.Count);
         _inputTaps = Buffer.TakeOffsets(_taps);
         for (int tap = 0; tap < _taps; tap++)
@@ -52,7 +52,7 @@ internal sealed unsafe class ConvPass : LayerPass
     public override void Load(float* parameters, float* buffers)
     {
         LaneTranspose.Run(parameters, _out.Channels, _taps, _taps, _transposed, _out.Channels);
-        new ReadOnlySpan<float>(parameters + (_taps * _out.Channels), _out.Channels).CopyTo(new Span<float>(_bias, _out.Channels));
+        _bias = parameters + (_taps * _out.Channels);
         if (_mirrored == null)
             return;
         // [kernel row, output channel, kernel column, input channel].

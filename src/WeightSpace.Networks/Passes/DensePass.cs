@@ -15,7 +15,8 @@ internal sealed unsafe class DensePass : LayerPass
 
     private readonly int _inputs, _outputs, _paddedInputs, _paddedOutputs;
     private readonly nint* _taps, _outputTaps;
-    private readonly float* _transposed, _weights, _bias;
+    private readonly float* _transposed;
+    private float* _weights, _bias;
 
     // A sequence: the sums of all weights, by lane.
     private readonly float* _sums;
@@ -33,8 +34,6 @@ internal sealed unsafe class DensePass : LayerPass
         _taps = Taps(_inputs, Stride);
         _outputTaps = Taps(_outputs, Stride);
         _transposed = Buffer.Take((_inputs * _outputs) + Overread);
-        _weights = Buffer.Take((_inputs * _outputs) + Overread);
-        _bias = Buffer.Take(_outputs + Overread);
         if (Places > 1)
         {
             _sums = Buffer.Take((long)_outputs * (_inputs + 1) * Lanes.Count);
@@ -50,9 +49,8 @@ internal sealed unsafe class DensePass : LayerPass
 
     public override void Load(float* parameters, float* buffers)
     {
-        int count = _inputs * _outputs;
-        new ReadOnlySpan<float>(parameters, count).CopyTo(new Span<float>(_weights, count));
-        new ReadOnlySpan<float>(parameters + count, _outputs).CopyTo(new Span<float>(_bias, _outputs));
+        _weights = parameters;
+        _bias = parameters + (_inputs * _outputs);
         LaneTranspose.Run(parameters, _outputs, _inputs, _inputs, _transposed, _outputs);
     }
 

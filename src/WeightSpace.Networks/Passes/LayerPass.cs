@@ -56,7 +56,10 @@ public abstract unsafe class LayerPass
     private protected LaneBuffer Buffer => Shape.Buffer;
 
     /// <summary>Takes over the layer's parameters for the passes that follow.</summary>
-    /// <param name="parameters">The layer's trained parameters, where they stand in the packed block.</param>
+    /// <param name="parameters">
+    /// The layer's trained parameters, where they stand in the packed block. They stay there unchanged until the next call, and <see cref="LaneMatrix.Overread"/> floats
+    /// behind them can be read.
+    /// </param>
     /// <param name="buffers">Its running mean and variance, if it has them.</param>
     public virtual void Load(float* parameters, float* buffers)
     {

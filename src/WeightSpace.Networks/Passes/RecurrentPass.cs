@@ -32,8 +32,6 @@ internal abstract unsafe class RecurrentPass : LayerPass
         States = Buffer.Take((long)(Places + 1) * State);
         Output = States + State;
         int rows = Gates * Width;
-        InputWeights = Buffer.Take((rows * Inputs) + Overread);
-        HiddenWeights = Buffer.Take((rows * Width) + Overread);
         BothTransposed = Buffer.Take((rows * (Inputs + Width)) + Overread);
         Bias = Buffer.Take(rows + Overread);
         HiddenBias = Buffer.Take(rows + Overread);
@@ -70,9 +68,9 @@ internal abstract unsafe class RecurrentPass : LayerPass
     private protected float* States { get; }
 
     /// <summary>weight_ih and weight_hh as they are.</summary>
-    private protected float* InputWeights { get; }
+    private protected float* InputWeights { get; private set; }
 
-    private protected float* HiddenWeights { get; }
+    private protected float* HiddenWeights { get; private set; }
 
     /// <summary>Both, transposed, one under the other: [inputs + width, gates x width].</summary>
     private protected float* BothTransposed { get; }
@@ -100,8 +98,8 @@ internal abstract unsafe class RecurrentPass : LayerPass
         float* hidden = parameters + (rows * Inputs);
         float* inputBias = hidden + (rows * Width);
         float* hiddenBias = inputBias + rows;
-        new ReadOnlySpan<float>(parameters, rows * Inputs).CopyTo(new Span<float>(InputWeights, rows * Inputs));
-        new ReadOnlySpan<float>(hidden, rows * Width).CopyTo(new Span<float>(HiddenWeights, rows * Width));
+        InputWeights = parameters;
+        HiddenWeights = hidden;
         LaneTranspose.Run(parameters, rows, Inputs, Inputs, BothTransposed, rows);
         LaneTranspose.Run(hidden, rows, Width, Width, BothTransposed + (rows * Inputs), rows);
         for (int row = 0; row < rows; row++)
