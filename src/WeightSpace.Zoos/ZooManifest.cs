@@ -164,6 +164,20 @@ public sealed record ZooManifest(
             throw new InvalidDataException("its digest does not match its bytes; it was changed after the zoo was written");
         JsonReader provenance = root.Child("provenance");
         provenance.String("program");
+        int arithmetic = provenance.Int32("arithmetic");
+        try
+        {
+            return Read(root, provenance, arithmetic);
+        }
+        catch (InvalidDataException problem) when (arithmetic != Recipe.Arithmetic)
+        {
+            throw new InvalidDataException(
+                $"{problem.Message} (it was grown with arithmetic version {arithmetic}; this program computes version {Recipe.Arithmetic}: try the release that grew it)", problem);
+        }
+    }
+
+    private static ZooManifest Read(JsonReader root, JsonReader provenance, int arithmetic)
+    {
         JsonReader totals = root.Child("totals");
         var manifest = new ZooManifest(
             root.String("name"),
@@ -172,7 +186,7 @@ public sealed record ZooManifest(
             root.String("experiment"),
             [.. root.Children("architectures").Select(ReadArchitecture)],
             provenance.String("version"),
-            provenance.Int32("arithmetic"),
+            arithmetic,
             new ZooTotals(totals.Int32("networks"), totals.Int64("checkpoints"), totals.Int64("snapshots"), totals.Int32("finished"), totals.Int32("diverged"), totals.Int32("failed")),
             [.. root.Children("files").Select(ReadFile)]);
         provenance.Done();

@@ -38,7 +38,7 @@ internal sealed record FuzzDifference(int Recipe, string A, string B, string? Un
             WorkUnit.Read(path);
             return path;
         }
-        catch (Exception problem) when (problem is InputException or InvalidCastException or NotSupportedException or ArgumentException)
+        catch (Exception problem) when (problem is InputException or NotSupportedException or ArgumentException)
         {
             return null;
         }

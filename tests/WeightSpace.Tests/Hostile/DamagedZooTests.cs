@@ -125,19 +125,35 @@ public sealed class DamagedZooTests
     [InlineData("\"licence\":", "\"name\":", "sound zoo manifest")]
     [InlineData("\"outputs\": 2,", "\"outputs\": 3,", "takes 2, the one before it gives 3")]
     [InlineData("\"shape\": [", "\"shape\": [1,", "as the layers have it")]
-    [InlineData("\"arithmetic\": 2", "\"arithmetic\": 2, \"more\": 2", "more")]
+    [InlineData("\"arithmetic\": ", "\"more\": 2, \"arithmetic\": ", "more")]
     public void AManifestThatLiesIsRefused(string find, string replace, string named)
     {
         using TestZoo test = TestZoo.Written();
-        string text = File.ReadAllText(test["zoo.json"]);
-        int at = text.IndexOf(find, StringComparison.Ordinal);
-        Assert.True(at >= 0);
-        byte[] bytes = Encoding.UTF8.GetBytes(text[..at] + replace + text[(at + find.Length)..]);
-        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(bytes.AsSpan(..^68)))).CopyTo(bytes, bytes.Length - 68);
-        File.WriteAllBytes(test["zoo.json"], bytes);
+        ChangeManifest(test, find, replace);
         var error = Assert.Throws<InputException>(() => Zoo.Open(test.Folder).CheckDigests(null, CancellationToken.None));
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
         Assert.StartsWith(test.Folder, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void AZooOfAnotherArithmeticThatCannotBeReadSaysSo()
+    {
+        using TestZoo test = TestZoo.Written();
+        ChangeManifest(test, $"\"arithmetic\": {Recipe.Arithmetic}", "\"arithmetic\": 1");
+        ChangeManifest(test, "\"layers\": [", "\"layers\": [{\"type\": \"of old\"}, ");
+        var error = Assert.Throws<InputException>(() => Zoo.Open(test.Folder));
+        Assert.Contains($"arithmetic version 1; this program computes version {Recipe.Arithmetic}", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Replaces the first of a text in the manifest and gives it a digest that matches.</summary>
+    private static void ChangeManifest(TestZoo test, string find, string replace)
+    {
+        string text = File.ReadAllText(test["zoo.json"]);
+        int at = text.IndexOf(find, StringComparison.Ordinal);
+        Assert.True(at >= 0, $"zoo.json has no {find}");
+        byte[] bytes = Encoding.UTF8.GetBytes(text[..at] + replace + text[(at + find.Length)..]);
+        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(bytes.AsSpan(..^68)))).CopyTo(bytes, bytes.Length - 68);
+        File.WriteAllBytes(test["zoo.json"], bytes);
     }
 
     /// <summary>Changes a table without changing its length, so that only its content can tell.</summary>
