@@ -40,10 +40,24 @@ public static class Philox
     /// </summary>
     public static (Vector512<uint> W0, Vector512<uint> W1, Vector512<uint> W2, Vector512<uint> W3) Blocks(uint c0, ulong first, uint c3, ulong key)
     {
-        // Even and odd lanes, each word in the lower half of 64 bits. Upper halves hold what products leave there; a product takes no notice of them.
-        Vector512<ulong> evenItems = Vector512.Create(first) + Vector512.CreateSequence(0UL, 2UL), oddItems = evenItems + Vector512<ulong>.One;
-        Vector512<ulong> even0 = Vector512.Create((ulong)c0), even1 = evenItems, even2 = evenItems >> 32, even3 = Vector512.Create((ulong)c3);
-        Vector512<ulong> odd0 = even0, odd1 = oddItems, odd2 = oddItems >> 32, odd3 = even3;
+        Vector512<ulong> even = Vector512.Create(first) + Vector512.CreateSequence(0UL, 2UL), odd = even + Vector512<ulong>.One, draw = Vector512.Create((ulong)c0);
+        return Blocks((draw, even, even >> 32), (draw, odd, odd >> 32), c3, key);
+    }
+
+    /// <summary>The same at 16 draws: lane i has the counter (<paramref name="first"/> + i, item low, item high, <paramref name="c3"/>).</summary>
+    public static (Vector512<uint> W0, Vector512<uint> W1, Vector512<uint> W2, Vector512<uint> W3) BlocksOfDraws(uint first, ulong item, uint c3, ulong key)
+    {
+        Vector512<ulong> even = Vector512.Create((ulong)first) + Vector512.CreateSequence(0UL, 2UL), low = Vector512.Create(item), high = low >> 32;
+        return Blocks((even, low, high), (even + Vector512<ulong>.One, low, high), c3, key);
+    }
+
+    /// <summary>Even and odd lanes, each word in the lower half of 64 bits. Upper halves hold what products leave there; a product takes no notice of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector512<uint> W0, Vector512<uint> W1, Vector512<uint> W2, Vector512<uint> W3) Blocks(
+        (Vector512<ulong> C0, Vector512<ulong> C1, Vector512<ulong> C2) even, (Vector512<ulong> C0, Vector512<ulong> C1, Vector512<ulong> C2) odd, uint c3, ulong key)
+    {
+        (Vector512<ulong> even0, Vector512<ulong> even1, Vector512<ulong> even2, Vector512<ulong> even3) = (even.C0, even.C1, even.C2, Vector512.Create((ulong)c3));
+        (Vector512<ulong> odd0, Vector512<ulong> odd1, Vector512<ulong> odd2, Vector512<ulong> odd3) = (odd.C0, odd.C1, odd.C2, even3);
         Vector512<ulong> multiplier0 = Vector512.Create((ulong)Multiplier0), multiplier1 = Vector512.Create((ulong)Multiplier1);
         uint k0 = (uint)key, k1 = (uint)(key >> 32);
         for (int round = 0; round < Rounds; round++)

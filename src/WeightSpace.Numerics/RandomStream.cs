@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace WeightSpace.Numerics;
 
 /// <summary>What a stream of random numbers is for. A purpose never shares numbers with another, whatever the seed.</summary>
@@ -53,6 +55,9 @@ public static class RandomPurposes
 /// </summary>
 public struct RandomStream
 {
+    // As many as 16 blocks have.
+    private const int BulkWords = 4 * Lanes.Count;
+
     private readonly ulong _seed;
     private readonly ulong _item;
     private readonly uint _purpose;
@@ -82,8 +87,19 @@ public struct RandomStream
     public void Fill(Span<uint> words)
     {
         int at = 0;
+        Span<uint> columns = stackalloc uint[BulkWords];
         while (at < words.Length && _wordsLeft > 0)
             words[at++] = NextUInt32();
+        for (; at + BulkWords <= words.Length; at += BulkWords, _blockIndex += Lanes.Count)
+        {
+            (Vector512<uint> w0, Vector512<uint> w1, Vector512<uint> w2, Vector512<uint> w3) = Philox.BlocksOfDraws(_blockIndex, _item, _purpose, _seed);
+            w0.CopyTo(columns);
+            w1.CopyTo(columns[Lanes.Count..]);
+            w2.CopyTo(columns[(2 * Lanes.Count)..]);
+            w3.CopyTo(columns[(3 * Lanes.Count)..]);
+            for (int word = 0; word < BulkWords; word++)
+                words[at + word] = columns[(word % 4 * Lanes.Count) + (word / 4)];
+        }
         for (; at + 4 <= words.Length; at += 4)
             (words[at], words[at + 1], words[at + 2], words[at + 3]) = NextBlock();
         while (at < words.Length)
@@ -131,10 +147,39 @@ public struct RandomStream
     /// <summary>Puts the items in a uniform random order (Fisher-Yates, from the end).</summary>
     public void Shuffle<T>(Span<T> items)
     {
+        // Words are drawn ahead, sixteen blocks at once; at the end the stream stands behind those that were used.
+        RandomStream ahead = this;
+        Span<uint> words = stackalloc uint[BulkWords];
+        int next = BulkWords;
+        long used = 0;
         for (int last = items.Length - 1; last > 0; last--)
         {
-            int other = NextBelow(last + 1);
+            uint bound = (uint)last + 1;
+            ulong product;
+            do
+            {
+                if (next == BulkWords)
+                {
+                    ahead.Fill(words);
+                    next = 0;
+                }
+                product = (ulong)words[next++] * bound;
+                used++;
+            }
+            while ((uint)product < bound && (uint)product < (uint)-(int)bound % bound);
+            int other = (int)(product >> 32);
             (items[last], items[other]) = (items[other], items[last]);
         }
+        Skip(used);
+    }
+
+    private void Skip(long words)
+    {
+        int here = (int)Math.Min(words, _wordsLeft);
+        _wordsLeft -= here;
+        words -= here;
+        _blockIndex += (uint)(words / 4);
+        for (long rest = words % 4; rest > 0; rest--)
+            NextUInt32();
     }
 }

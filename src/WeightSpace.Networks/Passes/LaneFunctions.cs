@@ -9,20 +9,32 @@ internal static unsafe class LaneFunctions
 {
     public static void Sigmoid(float* values, float* results, int count)
     {
+        for (int i = Lanes.IsOneRegister ? SigmoidOfFours(values, results, count) : 0; i < count; i += Lanes.Count)
+            LaneMath.Sigmoid(Vector512.Load(values + i)).Store(results + i);
+    }
+
+    /// <summary>As many as go in fours; returns how many. Apart from the rest, where four vectors are more than the registers hold.</summary>
+    private static int SigmoidOfFours(float* values, float* results, int count)
+    {
         int i = 0;
         for (; i + FourVectors.Count <= count; i += FourVectors.Count)
             LaneMath.Sigmoid(FourVectors.Load(values + i)).Store(results + i);
-        for (; i < count; i += Lanes.Count)
-            LaneMath.Sigmoid(Vector512.Load(values + i)).Store(results + i);
+        return i;
     }
 
     public static void Tanh(float* values, float* results, int count)
     {
+        for (int i = Lanes.IsOneRegister ? TanhOfFours(values, results, count) : 0; i < count; i += Lanes.Count)
+            LaneMath.Tanh(Vector512.Load(values + i)).Store(results + i);
+    }
+
+    /// <summary>Likewise.</summary>
+    private static int TanhOfFours(float* values, float* results, int count)
+    {
         int i = 0;
         for (; i + FourVectors.Count <= count; i += FourVectors.Count)
             LaneMath.Tanh(FourVectors.Load(values + i)).Store(results + i);
-        for (; i < count; i += Lanes.Count)
-            LaneMath.Tanh(Vector512.Load(values + i)).Store(results + i);
+        return i;
     }
 
     /// <summary>x where x > 0, slope x elsewhere; with slope 0, 0. A NaN stays one.</summary>

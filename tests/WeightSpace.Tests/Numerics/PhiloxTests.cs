@@ -103,6 +103,31 @@ public sealed class PhiloxTests
         Assert.Equal(3, fourth / draws, 0.15);
     }
 
+    /// <summary>A shuffle draws in bulk, but gives the order of drawing one by one, and leaves the stream behind the last word that it used.</summary>
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(2, 1)]
+    [InlineData(63, 3)]
+    [InlineData(65, 4)]
+    [InlineData(66, 0)]
+    [InlineData(1438, 2)]
+    public void ShufflingIsDrawingOneByOne(int count, int before)
+    {
+        RandomStream bulk = new(9, RandomPurpose.Testing, 5), one = bulk;
+        for (int i = 0; i < before; i++)
+            Assert.Equal(bulk.NextUInt32(), one.NextUInt32());
+        int[] found = [.. Enumerable.Range(0, count)], expected = [.. found];
+        bulk.Shuffle<int>(found);
+        for (int last = count - 1; last > 0; last--)
+        {
+            int other = one.NextBelow(last + 1);
+            (expected[last], expected[other]) = (expected[other], expected[last]);
+        }
+        Assert.Equal(expected, found);
+        for (int i = 0; i < 5; i++)
+            Assert.Equal(one.NextUInt32(), bulk.NextUInt32());
+    }
+
     [Fact]
     public void PermutationsHoldEveryItemAndAllOrdersAreEquallyOften()
     {
