@@ -30,6 +30,9 @@ public readonly unsafe struct FourVectors
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static FourVectors operator -(FourVectors a, FourVectors b) => new(a._a - b._a, a._b - b._b, a._c - b._c, a._d - b._d);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static FourVectors operator -(Vector512<float> a, FourVectors b) => new(a - b._a, a - b._b, a - b._c, a - b._d);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

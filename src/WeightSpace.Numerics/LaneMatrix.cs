@@ -66,10 +66,23 @@ public static unsafe partial class LaneMatrix
     /// <param name="taps">[column]: where the vector that the column meets stands, in floats from the input of its place.</param>
     /// <param name="rowStep">Floats from one output row to the next.</param>
     /// <param name="walk">The vectors v; left is the input, right the output.</param>
+    [SkipLocalsInit]
     public static void Multiply(float* weights, int weightStep, float* bias, Start start, int rows, int columns, nint* taps, float* input, float* output, int rowStep, in Walk walk)
     {
-        var operands = new Operands { Taps = taps, Columns = columns, Start = start, WeightStep = weightStep, RowStep = rowStep };
+        Operands operands;
         Operands* o = &operands;
+        o->Taps = taps;
+        o->Columns = columns;
+        o->Start = start;
+        o->WeightStep = weightStep;
+        o->RowStep = rowStep;
+        if (walk.Outer == 1 && walk.Inner == 1)
+        {
+            o->X0 = input;
+            o->Y0 = output;
+            Rows1(o, weights, bias, rows);
+            return;
+        }
         int inner = walk.Inner;
         for (int left = walk.Outer * walk.Inner; left > 0;)
         {

@@ -28,14 +28,26 @@ internal sealed unsafe class GruPass : RecurrentPass
         InputOnly(2 * Width, Width, input, n);
         StateOnly(2 * Width, Width, before, a);
         LaneFunctions.Sigmoid(r, r, 2 * State);
-        for (int i = 0; i < State; i += Lanes.Count)
-            Vector512.FusedMultiplyAdd(Vector512.Load(r + i), Vector512.Load(a + i), Vector512.Load(n + i)).Store(n + i);
-        LaneFunctions.Tanh(n, n, State);
-        for (int i = 0; i < State; i += Lanes.Count)
+        int state = State;
+        for (int i = Lanes.IsOneRegister ? NewStateByFours(r, z, n, a, before, after, state) : 0; i < state; i += Lanes.Count)
         {
-            Vector512<float> candidate = Vector512.Load(n + i);
+            Vector512<float> candidate = LaneMath.Tanh(Vector512.FusedMultiplyAdd(Vector512.Load(r + i), Vector512.Load(a + i), Vector512.Load(n + i)));
+            candidate.Store(n + i);
             Vector512.FusedMultiplyAdd(Vector512.Load(z + i), Vector512.Load(before + i) - candidate, candidate).Store(after + i);
         }
+    }
+
+    /// <summary>As much of the loop above as goes in fours; returns how much.</summary>
+    private static int NewStateByFours(float* r, float* z, float* n, float* a, float* before, float* after, int state)
+    {
+        int i = 0;
+        for (; i + FourVectors.Count <= state; i += FourVectors.Count)
+        {
+            FourVectors candidate = LaneMath.Tanh(FourVectors.FusedMultiplyAdd(FourVectors.Load(r + i), FourVectors.Load(a + i), FourVectors.Load(n + i)));
+            candidate.Store(n + i);
+            FourVectors.FusedMultiplyAdd(FourVectors.Load(z + i), FourVectors.Load(before + i) - candidate, candidate).Store(after + i);
+        }
+        return i;
     }
 
     /// <summary>dn = dh (1 - z)(1 - n^2), dz = dh (h - n) z (1 - z), da = dn r, dr = dn a r (1 - r), before the activations.</summary>

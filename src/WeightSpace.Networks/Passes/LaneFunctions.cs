@@ -40,10 +40,19 @@ internal static unsafe class LaneFunctions
     /// <summary>x where x > 0, slope x elsewhere; with slope 0, 0. A NaN stays one.</summary>
     public static void LeakyRelu(float* values, float* results, int count, float slope)
     {
+        if (slope == 0)
+        {
+            for (int i = 0; i < count; i += Lanes.Count)
+            {
+                Vector512<float> x = Vector512.Load(values + i);
+                Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), Vector512<float>.Zero, x).Store(results + i);
+            }
+            return;
+        }
         for (int i = 0; i < count; i += Lanes.Count)
         {
             Vector512<float> x = Vector512.Load(values + i);
-            Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), slope == 0 ? Vector512<float>.Zero : x * slope, x).Store(results + i);
+            Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512<float>.Zero), x * slope, x).Store(results + i);
         }
     }
 
@@ -70,11 +79,19 @@ internal static unsafe class LaneFunctions
     /// <summary>gradient *= y > 0 ? 1 : slope, y the function's result.</summary>
     public static void LeakyReluGradient(float* results, float* gradient, int count, float slope)
     {
+        if (slope == 0)
+        {
+            for (int i = 0; i < count; i += Lanes.Count)
+            {
+                Vector512<float> g = Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(gradient + i));
+                Vector512.ConditionalSelect(Vector512.GreaterThan(Vector512.Load(results + i), Vector512<float>.Zero), g, Vector512<float>.Zero).Store(gradient + i);
+            }
+            return;
+        }
         for (int i = 0; i < count; i += Lanes.Count)
         {
-            Vector512<float> active = Vector512.GreaterThan(Vector512.Load(results + i), Vector512<float>.Zero);
             Vector512<float> g = Lanes.ZeroBelow(Lanes.LeastGradient, Vector512.Load(gradient + i));
-            (slope == 0 ? g & active : Vector512.ConditionalSelect(active, g, g * slope)).Store(gradient + i);
+            Vector512.ConditionalSelect(Vector512.GreaterThan(Vector512.Load(results + i), Vector512<float>.Zero), g, g * slope).Store(gradient + i);
         }
     }
 
