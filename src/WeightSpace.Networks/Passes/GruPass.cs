@@ -21,11 +21,12 @@ internal sealed unsafe class GruPass : RecurrentPass
 
     private protected override bool AddsHiddenBias(int row) => row < 2 * Width;
 
+    private protected override void BeginForward() => InputOnly(2 * Width, Width, _gates + (2 * State), 3 * State);
+
     private protected override void ForwardPlace(int place, float* input, float* before, float* after)
     {
         float* r = _gates + (3L * place * State), z = r + State, n = z + State, a = _candidate + ((long)place * State);
         InputAndState(0, 2 * Width, input, r);
-        InputOnly(2 * Width, Width, input, n);
         StateOnly(2 * Width, Width, before, a);
         LaneFunctions.Sigmoid(r, r, 2 * State);
         int state = State;

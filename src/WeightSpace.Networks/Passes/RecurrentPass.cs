@@ -114,6 +114,7 @@ internal abstract unsafe class RecurrentPass : LayerPass
 
     public override void Forward(in Chunk chunk)
     {
+        BeginForward();
         float* input = Input;
         float* before = States;
         nint* hiddenTaps = _bothTaps + Inputs;
@@ -131,13 +132,18 @@ internal abstract unsafe class RecurrentPass : LayerPass
     private protected void InputAndState(int firstRow, int rows, float* input, float* output) =>
         Multiply(BothTransposed + firstRow, Gates * Width, Bias + firstRow, Start.Bias, rows, Inputs + Width, _bothTaps, input, output, Stride, Walk.Line(Shape.Blocks, Lanes.Count, Lanes.Count));
 
-    /// <summary>output[row, lanes] = bias + weight_ih x.</summary>
-    private protected void InputOnly(int firstRow, int rows, float* input, float* output) =>
-        Multiply(BothTransposed + firstRow, Gates * Width, Bias + firstRow, Start.Bias, rows, Inputs, _inputTaps, input, output, Stride, Walk.Line(Shape.Blocks, Lanes.Count, Lanes.Count));
+    /// <summary>output[row, lanes] = bias + weight_ih x for all places, whose outputs are <paramref name="outputStep"/> apart.</summary>
+    private protected void InputOnly(int firstRow, int rows, float* output, int outputStep) =>
+        Multiply(BothTransposed + firstRow, Gates * Width, Bias + firstRow, Start.Bias, rows, Inputs, _inputTaps, Input, output, Stride, Walk.Blocks(Places, Shape.Blocks, Inputs * Stride, outputStep));
 
     /// <summary>output[row, lanes] = bias_hh + weight_hh h.</summary>
     private protected void StateOnly(int firstRow, int rows, float* state, float* output) =>
         Multiply(BothTransposed + (Gates * Width * Inputs) + firstRow, Gates * Width, HiddenBias + firstRow, Start.Bias, rows, Width, _stateTaps, state, output, Stride, Walk.Line(Shape.Blocks, Lanes.Count, Lanes.Count));
+
+    /// <summary>What does not depend on the states, for all places at once.</summary>
+    private protected virtual void BeginForward()
+    {
+    }
 
     private protected abstract void ForwardPlace(int place, float* input, float* before, float* after);
 
