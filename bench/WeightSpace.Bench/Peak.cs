@@ -14,22 +14,24 @@ internal static class Peak
     /// </summary>
     public static void Run(double seconds)
     {
-        // A round takes about as long as a group of steps (Steps).
-        const int rounds = 1_000_000;
-        double chains = Lanes.IsOneRegister ? 10 : 5;
         var speeds = new List<double>();
         long start = Stopwatch.GetTimestamp();
         do
-        {
-            long round = Stopwatch.GetTimestamp();
-            float sum = Lanes.IsOneRegister ? TenChains(rounds) : FiveChains(rounds);
-            double elapsed = Stopwatch.GetElapsedTime(round).TotalSeconds;
-            if (sum != 0) // always; keeps the chains from being optimised away
-                speeds.Add(rounds * chains * 32 / elapsed / 1e9);
-        }
+            speeds.Add(Once());
         while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
         speeds.Sort();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"peak GFLOP/s={speeds[speeds.Count / 2]:F1} best={speeds[^1]:F1} bits={Lanes.HardwareBits}"));
+    }
+
+    /// <summary>GFLOP/s of one round, which takes some 0.5 ms.</summary>
+    public static double Once()
+    {
+        const int rounds = 250_000;
+        long begin = Stopwatch.GetTimestamp();
+        float sum = Lanes.IsOneRegister ? TenChains(rounds) : FiveChains(rounds);
+        double elapsed = Stopwatch.GetElapsedTime(begin).TotalSeconds;
+        // Never 0: that it is looked at keeps the chains from being optimised away.
+        return sum == 0 ? 0 : rounds * (Lanes.IsOneRegister ? 10.0 : 5) * 32 / elapsed / 1e9;
     }
 
     private static float TenChains(int rounds)

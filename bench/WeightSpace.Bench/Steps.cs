@@ -14,6 +14,9 @@ internal static class Steps
     // Steps are timed in groups that take this long, so that reading the clock costs nothing.
     private const double GroupSeconds = 0.002;
 
+    // Between groups the FMA peak is measured now and then: where others share the core, what it can do changes from second to second.
+    private const int GroupsForOnePeak = 4;
+
     /// <summary>Trains for that long and prints the median step.</summary>
     /// <exception cref="InvalidOperationException">The network diverged.</exception>
     public static void Run(Workload workload, double seconds)
@@ -29,13 +32,15 @@ internal static class Steps
         while (Stopwatch.GetElapsedTime(warmUp) < s_warmUp);
         double step = Stopwatch.GetElapsedTime(warmUp).TotalSeconds / run.Step;
         int group = Math.Max(1, (int)(GroupSeconds / step));
-        var times = new List<double>();
+        List<double> times = [], peaks = [];
         long start = Stopwatch.GetTimestamp();
         do
         {
             long begin = Stopwatch.GetTimestamp();
             run.Advance(group);
             times.Add(Stopwatch.GetElapsedTime(begin).TotalSeconds / group);
+            if (times.Count % GroupsForOnePeak == 1)
+                peaks.Add(Peak.Once());
         }
         while (times.Count < 3 || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
         // A network that has ended makes no more steps, and its time would be that of nothing.
@@ -43,10 +48,11 @@ internal static class Steps
             throw new InvalidOperationException(
                 $"the network ended at step {result.Steps} ({result.Reason}); it must train as long as it is timed");
         times.Sort();
+        peaks.Sort();
         double median = times[times.Count / 2];
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"weightspace models=1 threads=1 parameters={workload.Architecture.Parameters.Count} ms/step={median * 1e3:F4} ")
             + string.Create(CultureInfo.InvariantCulture,
-            $"models*steps/s={1 / median:F1} GFLOP/s={workload.FlopsPerStep / median / 1e9:F3} n={times.Count}"));
+            $"models*steps/s={1 / median:F1} GFLOP/s={workload.FlopsPerStep / median / 1e9:F3} peak={peaks[peaks.Count / 2]:F1} n={times.Count}"));
     }
 }

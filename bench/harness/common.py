@@ -57,10 +57,11 @@ def number(text, name):
 
 
 class Measured:
-    """One run of one contender."""
+    """One run of one contender, and the FMA peak beside it: its own, measured between its steps, or that of the round."""
 
-    def __init__(self, line):
+    def __init__(self, line, peak):
         self.speed, self.gflops = number(line, "models*steps/s"), number(line, "GFLOP/s")
+        self.peak = number(line, "peak") if " peak=" in line else peak
         self.parameters = int(number(line, "parameters"))
 
 
@@ -86,9 +87,10 @@ class Peaks:
     def best(self):
         return max(self.bests)
 
-    def share(self, gflops):
-        """Of the median peak, and of the best."""
-        return f"{gflops / statistics.median(self.full):.1%} ({gflops / self.best:.1%})"
+    def share(self, measured):
+        """Of the peak beside each run, and of the best moment of all."""
+        share = statistics.median(run.gflops / run.peak for run in measured)
+        return f"{share:.1%} ({statistics.median(run.gflops for run in measured) / self.best:.1%})"
 
     def __str__(self):
         return f"FMA peak in the same run: {spread(self.full, '.0f')} GFLOP/s, {self.best:.0f} at its best moment; with AVX2 only {spread(self.avx2, '.0f')}. Each contender had at least {self.had:.0%} of the core."
@@ -107,7 +109,7 @@ def interleaved(title, contenders, rounds, peaks):
         peaks.measure()
         for name in names[turn % len(names):] + names[:turn % len(names)]:
             before, begin = cpu_seconds(), time.perf_counter()
-            results[name].append(Measured(run(*contenders[name])))
+            results[name].append(Measured(run(*contenders[name]), peaks.full[-1]))
             peaks.had = min(peaks.had, (cpu_seconds() - before) / (time.perf_counter() - begin))
             print(f"{title}, round {turn + 1} of {rounds}: {name}: {results[name][-1].speed:.1f} steps/s", file=sys.stderr, flush=True)
     if len({measured.parameters for of_name in results.values() for measured in of_name}) != 1:

@@ -47,7 +47,7 @@ def table(results, peaks):
     for name, of_name in results.items():
         gflops = statistics.median(measured.gflops for measured in of_name)
         ratio = "" if name == OURS else factor(ratios(speeds[OURS], speeds[name]))
-        lines.append(f"| {name} | {spread(speeds[name], '.1f')} | {gflops:.2f} | {peaks.share(gflops)} | {ratio} |")
+        lines.append(f"| {name} | {spread(speeds[name], '.1f')} | {gflops:.2f} | {peaks.share(of_name)} | {ratio} |")
     return lines
 
 
@@ -61,7 +61,7 @@ def main():
         lines = [f"# Training steps on one core: {part}", "",
                  f"Medians of {chosen.rounds} interleaved rounds of {chosen.seconds:g} s each; in brackets the least and the most.", head,
                  "A ratio is the median over rounds of our speed over theirs in the same round. Ours includes drawing the data, theirs repeats one batch.",
-                 "FLOPs are the useful multiply-adds of the matrix products; the share is of the peak with all registers."]
+                 "FLOPs are the useful multiply-adds of the matrix products. Our share is of the peak measured between our steps (with AVX2 only: that of AVX2), PyTorch's of that of the round."]
         for title, what, contenders in PARTS[part][0](chosen.seconds):
             peaks = Peaks()
             results = interleaved(title, contenders, chosen.rounds, peaks)

@@ -72,15 +72,15 @@ def sweep(part, chosen, head):
             speeds = {name: [measured.speed for measured in of_name] for name, of_name in results.items()}
             mine = results["ours"]
             ratio = ratios(speeds["ours"], [max(pair) for pair in zip(speeds["one"], speeds["stacked"], strict=True)])
-            rows.append((value, mine[0].parameters, speeds, statistics.median(m.gflops for m in mine), stacked, ratio))
+            rows.append((value, mine[0].parameters, speeds, mine, stacked, ratio))
             if statistics.median(ratio) < 1:
                 overtaken.append(f"{axis} {value} ({statistics.median(ratio):.2f})")
         lines += ["", f"## By {axis}", "", str(peaks), "",
                   f"| {axis} | parameters | ours, steps/s | GFLOP/s | of the FMA peak (of its best moment) | PyTorch, one | PyTorch, stacked | ours over PyTorch's best |",
                   "|---|---|---|---|---|---|---|---|"]
-        lines += [f"| {value} | {parameters:,} | {statistics.median(speeds['ours']):.1f} | {gflops:.2f} | {peaks.share(gflops)} "
+        lines += [f"| {value} | {parameters:,} | {statistics.median(speeds['ours']):.1f} | {statistics.median(m.gflops for m in mine):.2f} | {peaks.share(mine)} "
                   f"| {statistics.median(speeds['one']):.1f} | {statistics.median(speeds['stacked']):.1f} ({stacked}) | {factor(ratio)} |"
-                  for value, parameters, speeds, gflops, stacked, ratio in rows]
+                  for value, parameters, speeds, mine, stacked, ratio in rows]
     lines += ["", "## Where PyTorch overtakes", "",
               "At " + "; ".join(overtaken) + "." if overtaken else "Nowhere in these tables."]
     write(chosen.out, f"sweep-{part}.md", lines)
