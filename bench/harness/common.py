@@ -13,7 +13,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
 BENCH = ROOT / "artifacts/bin/WeightSpace.Bench/release/weightspace-bench.dll"
-PROGRAM = ROOT / "artifacts/bin/WeightSpace.Cli/release/weightspace.dll"
+PROGRAM = ROOT / "artifacts/program/weightspace.dll"
 PEERS = ROOT / "bench/peers"
 AVX2 = {"DOTNET_EnableAVX512": "0"}
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}

@@ -149,7 +149,7 @@ def threads(chosen, head):
 
 
 def memory(chosen, head):
-    counts, sizes, steps = (1, 2, 4), (10, 100), max(1, round(5 * chosen.seconds))
+    counts, sizes, steps = (1, 2, 4), (10, 100, 1000), max(1, round(5 * chosen.seconds))
     peaks = {(networks, count): [] for networks in sizes for count in counts}
     for turn in range(chosen.rounds):
         for (networks, count), of_pair in peaks.items():
@@ -162,8 +162,10 @@ def memory(chosen, head):
     for (networks, count), of_pair in peaks.items():
         further = [(a - b) / (count - 1) for a, b in zip(of_pair, peaks[networks, 1], strict=True)] if count > 1 else None
         lines.append(f"| {networks} | {count} | {spread(of_pair, '.1f')} | {spread(further, '.1f') if further else ''} |")
-    growth = [(a - b) * 1024 / (sizes[1] - sizes[0]) for a, b in zip(peaks[sizes[1], 1], peaks[sizes[0], 1], strict=True)]
-    lines += ["", f"Each further network: {spread(growth, '.0f')} KiB with one thread."]
+    lines.append("")
+    for fewer, more in zip(sizes, sizes[1:]):
+        growth = [(a - b) * 1024 / (more - fewer) for a, b in zip(peaks[more, 1], peaks[fewer, 1], strict=True)]
+        lines.append(f"Each further network from {fewer} to {more:,}: {spread(growth, '.0f')} KiB with one thread.")
     write(chosen.out, "memory.md", lines)
 
 

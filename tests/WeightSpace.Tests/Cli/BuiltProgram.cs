@@ -14,7 +14,7 @@ internal sealed record Spoken(int ExitCode, string Output, string Error)
     public override string ToString() => $"exit code {ExitCode}\n{Output}\n{Error}";
 }
 
-/// <summary>The program as users run it: a process of its own, from the tests' output folder.</summary>
+/// <summary>The program as users run it: a process of its own, compiled ahead of time.</summary>
 internal static partial class BuiltProgram
 {
     private const int InterruptSignal = 2;
@@ -42,7 +42,7 @@ internal static partial class BuiltProgram
     public static Running Start((string Name, string Value)[] environment, params string[] arguments)
     {
         // A shell's background job ignores the interrupt and its children inherit that; env gives them back what a terminal gives.
-        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "weightspace.dll"), .. arguments])
+        var start = new ProcessStartInfo("/usr/bin/env", ["--default-signal=INT", Path.Combine(Repository.Root, "weightspace"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -7,6 +7,7 @@ namespace WeightSpace.Tests.Readme;
 public sealed partial class ReadmeTests
 {
     private static readonly string s_root = Repository.Root;
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(20); // of one command
     private static readonly string s_readme = File.ReadAllText(Path.Combine(s_root, "README.md"));
 
     [Fact]
@@ -72,7 +73,11 @@ public sealed partial class ReadmeTests
         var start = new ProcessStartInfo("bash", ["-c", command]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        process.WaitForExit();
+        if (!process.WaitForExit(s_limit))
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{command} was still running after {s_limit.TotalMinutes} minutes");
+        }
         Assert.True(process.ExitCode == 0, $"{command} ended with {process.ExitCode}:\n{output.Result}\n{error.Result}");
         Assert.NotEmpty(output.Result);
         return output.Result;
