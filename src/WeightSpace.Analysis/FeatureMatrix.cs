@@ -1,3 +1,5 @@
+using WeightSpace.Numerics;
+
 namespace WeightSpace.Analysis;
 
 /// <summary>
@@ -61,22 +63,11 @@ internal sealed record ColumnScaling(double[] Means, double[] Scales)
         var means = new double[x.Columns];
         var scales = new double[x.Columns];
         for (int row = 0; row < x.Rows; row++)
-        {
-            ReadOnlySpan<float> values = x.Row(row);
-            for (int c = 0; c < values.Length; c++)
-                means[c] += values[c];
-        }
+            DenseVectors.Add(means, x.Row(row));
         for (int c = 0; c < means.Length; c++)
             means[c] /= x.Rows;
         for (int row = 0; row < x.Rows; row++)
-        {
-            ReadOnlySpan<float> values = x.Row(row);
-            for (int c = 0; c < values.Length; c++)
-            {
-                double deviation = values[c] - means[c];
-                scales[c] += deviation * deviation;
-            }
-        }
+            DenseVectors.AddSquaredDeviations(scales, x.Row(row), means);
         for (int c = 0; c < scales.Length; c++)
         {
             // What rounding alone leaves of a constant column, as scikit-learn's _is_constant_feature has it
@@ -91,16 +82,17 @@ internal sealed record ColumnScaling(double[] Means, double[] Scales)
     /// <summary>(x - mean) / standard deviation, of a matrix with the same columns.</summary>
     public FeatureMatrix Apply(FeatureMatrix x)
     {
+        float[] values = GC.AllocateUninitializedArray<float>(x.Values.Length);
+        Apply(x, values);
+        return new FeatureMatrix(x.Name, x.Rows, x.Columns, values);
+    }
+
+    /// <summary>The same, row-major into [x.Rows, x.Columns].</summary>
+    public void Apply(FeatureMatrix x, Span<float> values)
+    {
         if (x.Columns != Means.Length)
             throw new ArgumentException($"{x.Name} has {x.Columns} columns; expected {Means.Length}", nameof(x));
-        var values = new float[x.Values.Length];
         for (int row = 0; row < x.Rows; row++)
-        {
-            ReadOnlySpan<float> source = x.Row(row);
-            Span<float> target = values.AsSpan(row * x.Columns, x.Columns);
-            for (int c = 0; c < source.Length; c++)
-                target[c] = (float)((source[c] - Means[c]) * Scales[c]);
-        }
-        return new FeatureMatrix(x.Name, x.Rows, x.Columns, values);
+            DenseVectors.Standardise(x.Row(row), Means, Scales, values.Slice(row * x.Columns, x.Columns));
     }
 }

@@ -83,8 +83,82 @@ public static class DenseVectors
         return total;
     }
 
+    /// <summary>e^a[i] for each element, in place.</summary>
+    public static void Exp(Span<double> a)
+    {
+        ref double first = ref MemoryMarshal.GetReference(a);
+        int i = 0;
+        for (; i <= a.Length - Lanes; i += Lanes)
+            Vector512.Exp(Load(ref first, i)).StoreUnsafe(ref first, (nuint)i);
+        if (i < a.Length)
+        {
+            Span<double> rest = stackalloc double[Lanes];
+            rest.Clear();
+            a[i..].CopyTo(rest);
+            Vector512.Exp(Vector512.Create<double>(rest)).CopyTo(rest);
+            rest[..(a.Length - i)].CopyTo(a[i..]);
+        }
+    }
+
+    /// <summary>sums[i] += values[i]; both of one length.</summary>
+    public static void Add(Span<double> sums, ReadOnlySpan<float> values)
+    {
+        RequireSameLength(sums.Length, values.Length);
+        ref double sum = ref MemoryMarshal.GetReference(sums);
+        int i = 0;
+        for (; i <= values.Length - Lanes; i += Lanes)
+            (Load(ref sum, i) + Widen(values, i)).StoreUnsafe(ref sum, (nuint)i);
+        for (; i < values.Length; i++)
+            sums[i] += values[i];
+    }
+
+    /// <summary>sums[i] += (values[i] - means[i])^2; all of one length.</summary>
+    public static void AddSquaredDeviations(Span<double> sums, ReadOnlySpan<float> values, ReadOnlySpan<double> means)
+    {
+        RequireSameLength(sums.Length, values.Length);
+        RequireSameLength(sums.Length, means.Length);
+        ref double sum = ref MemoryMarshal.GetReference(sums);
+        ref double mean = ref MemoryMarshal.GetReference(means);
+        int i = 0;
+        for (; i <= values.Length - Lanes; i += Lanes)
+        {
+            Vector512<double> deviation = Widen(values, i) - Load(ref mean, i);
+            (Load(ref sum, i) + (deviation * deviation)).StoreUnsafe(ref sum, (nuint)i);
+        }
+        for (; i < values.Length; i++)
+        {
+            double deviation = values[i] - means[i];
+            sums[i] += deviation * deviation;
+        }
+    }
+
+    /// <summary>target[i] = (values[i] - means[i]) scales[i], rounded to float; all of one length.</summary>
+    public static void Standardise(ReadOnlySpan<float> values, ReadOnlySpan<double> means, ReadOnlySpan<double> scales, Span<float> target)
+    {
+        RequireSameLength(target.Length, values.Length);
+        RequireSameLength(target.Length, means.Length);
+        RequireSameLength(target.Length, scales.Length);
+        ref double mean = ref MemoryMarshal.GetReference(means);
+        ref double scale = ref MemoryMarshal.GetReference(scales);
+        int i = 0;
+        for (; i <= values.Length - (2 * Lanes); i += 2 * Lanes)
+        {
+            Vector512<double> low = (Widen(values, i) - Load(ref mean, i)) * Load(ref scale, i);
+            Vector512<double> high = (Widen(values, i + Lanes) - Load(ref mean, i + Lanes)) * Load(ref scale, i + Lanes);
+            Vector512.Narrow(low, high).CopyTo(target[i..]);
+        }
+        for (; i < values.Length; i++)
+            target[i] = (float)((values[i] - means[i]) * scales[i]);
+    }
+
+    private static Vector512<double> Widen(ReadOnlySpan<float> values, int index)
+    {
+        (Vector256<double> low, Vector256<double> high) = Vector256.Widen(Vector256.Create(values[index..]));
+        return Vector512.Create(low, high);
+    }
+
     /// <summary>The sum of eight lanes by one fixed tree: halves, quarters, pairs.</summary>
-    private static double Sum(Vector512<double> lanes)
+    internal static double Sum(Vector512<double> lanes)
     {
         Vector256<double> four = lanes.GetLower() + lanes.GetUpper();
         Vector128<double> two = four.GetLower() + four.GetUpper();
@@ -96,6 +170,9 @@ public static class DenseVectors
     private static void RequireSameLength(int first, int second)
     {
         if (first != second)
-            throw new ArgumentException($"the two vectors have {first} and {second} elements; expected one length");
+            ThrowDifferentLengths(first, second);
     }
+
+    private static void ThrowDifferentLengths(int first, int second) =>
+        throw new ArgumentException($"the two vectors have {first} and {second} elements; expected one length");
 }

@@ -26,13 +26,15 @@ internal sealed record DecisionTree(int[] Columns, double[] Thresholds, int[] Ch
 /// </summary>
 internal sealed class TreeGrower
 {
-    private const int Bins = 256;
+    private const int Bins = QuantileBins.Count;
     private const int LargestInsertion = 20; // rows; beyond, counting is faster
+    private const int LargestInsertionOfDistinct = 8; // where no two rows share a bin
     private const int BinShift = 56, WeightShift = 32; // of a key: 8 bits of bin, 24 of weight, 32 of label
     private const long MostWeight = (1L << (BinShift - WeightShift)) - 1;
 
     private readonly FeatureMatrix _x;
     private readonly byte[] _bins;
+    private readonly bool[] _distinct;
     private readonly int[] _labels;
     private readonly int _classes;
     private readonly int _columnsOfSplit;
@@ -42,14 +44,15 @@ internal sealed class TreeGrower
     private readonly int[] _aside; // rows of the right side while a node is parted
     private readonly ulong[] _tags; // weight and label of each row, the lower part of its key
     private readonly ulong[] _keys; // of a node's rows by bin: bin, weight, label
+    private readonly ulong[] _slots = new ulong[Bins]; // a key for each bin
     private readonly double[] _inverses; // 1 / count, because a division takes as long as the rest of a row's part in a split
     private readonly long[] _left;
     private readonly long[] _right;
     private RandomStream _random;
 
-    public TreeGrower(FeatureMatrix x, byte[] bins, int[] labels, int classes, RandomStream random)
+    public TreeGrower(FeatureMatrix x, QuantileBins bins, int[] labels, int classes, RandomStream random)
     {
-        (_x, _bins, _labels, _classes, _random) = (x, bins, labels, classes, random);
+        (_x, _bins, _distinct, _labels, _classes, _random) = (x, bins.OfRows, bins.Distinct, labels, classes, random);
         _columnsOfSplit = Math.Max(1, (int)Math.Sqrt(x.Columns));
         _weights = new int[x.Rows];
         for (int draw = 0; draw < x.Rows; draw++)
@@ -135,8 +138,10 @@ internal sealed class TreeGrower
         ReadOnlySpan<byte> bins = _bins.AsSpan(column * _x.Rows, _x.Rows);
         ReadOnlySpan<int> rows = _rows.AsSpan(from, to - from);
         Span<ulong> keys = _keys.AsSpan(0, rows.Length);
-        if (rows.Length <= LargestInsertion)
+        if (rows.Length <= (_distinct[column] ? LargestInsertionOfDistinct : LargestInsertion))
             SortByInsertion(bins, rows, keys);
+        else if (_distinct[column])
+            SortDistinct(bins, rows, keys);
         else
             SortByCounting(bins, rows, keys);
         if (keys[0] >> BinShift == keys[^1] >> BinShift)
@@ -181,6 +186,25 @@ internal sealed class TreeGrower
             for (; at > 0 && keys[at - 1] > key; at--)
                 keys[at] = keys[at - 1];
             keys[at] = key;
+        }
+    }
+
+    /// <summary>The same where no two rows share a bin: each has a slot of its own, and the mask says which are taken.</summary>
+    private void SortDistinct(ReadOnlySpan<byte> bins, ReadOnlySpan<int> rows, Span<ulong> keys)
+    {
+        Span<ulong> slots = _slots, occupied = stackalloc ulong[Bins / 64];
+        occupied.Clear();
+        foreach (int row in rows)
+        {
+            int bin = bins[row];
+            slots[bin] = ((ulong)bin << BinShift) | _tags[row];
+            occupied[bin >> 6] |= 1UL << bin;
+        }
+        int sorted = 0;
+        for (int word = 0; word < occupied.Length; word++)
+        {
+            for (ulong left = occupied[word]; left != 0; left &= left - 1)
+                keys[sorted++] = slots[(word << 6) + BitOperations.TrailingZeroCount(left)];
         }
     }
 

@@ -22,17 +22,16 @@ internal static class LimitedMemoryBfgs
     /// <param name="mostIterations">A bound on the number of steps.</param>
     public static double Minimise(double[] point, Func<double[], double[], double> evaluate, double tolerance, int mostIterations)
     {
-        var gradient = new double[point.Length];
+        double[] gradient = new double[point.Length], next = new double[point.Length], nextGradient = new double[point.Length];
+        var direction = new double[point.Length];
         double value = evaluate(point, gradient);
         var pairs = new List<(double[] Step, double[] Change, double Curvature)>(Memory);
         for (int iteration = 0; iteration < mostIterations && DenseVectors.Norm(gradient) > tolerance; iteration++)
         {
-            double[] direction = Direction(gradient, pairs);
+            FindDirection(gradient, pairs, direction);
             double slope = DenseVectors.Dot(gradient, direction);
             // Without curvature yet, a first step of length 1 at most.
             double length = pairs.Count > 0 ? 1 : Math.Min(1, 1 / DenseVectors.Norm(gradient));
-            var next = new double[point.Length];
-            var nextGradient = new double[point.Length];
             double nextValue = double.NaN;
             int halvings = 0;
             for (; halvings < MostHalvings; halvings++, length *= 0.5)
@@ -46,30 +45,27 @@ internal static class LimitedMemoryBfgs
             if (halvings == MostHalvings)
                 return value;
 
-            var change = new double[point.Length];
-            nextGradient.CopyTo(change, 0);
-            DenseVectors.AddScaled(change, -1, gradient);
-            var step = new double[point.Length];
-            DenseVectors.AddScaled(step, length, direction);
+            // The oldest pair makes room, in the same arrays.
+            (double[] step, double[] change) = pairs.Count == Memory ? (pairs[0].Step, pairs[0].Change) : (new double[point.Length], new double[point.Length]);
+            for (int i = 0; i < point.Length; i++)
+                (step[i], change[i]) = (length * direction[i], nextGradient[i] - gradient[i]);
             double curvature = DenseVectors.Dot(step, change);
+            if (pairs.Count == Memory)
+                pairs.RemoveAt(0);
             if (curvature > 1e-12 * DenseVectors.Dot(change, change)) // always so, but for rounding, where the function is strictly convex
-            {
-                if (pairs.Count == Memory)
-                    pairs.RemoveAt(0);
                 pairs.Add((step, change, curvature));
-            }
             next.CopyTo(point, 0);
-            gradient = nextGradient;
+            (gradient, nextGradient) = (nextGradient, gradient);
             value = nextValue;
         }
         return value;
     }
 
     /// <summary>Minus the gradient times the inverse Hessian that the pairs imply.</summary>
-    private static double[] Direction(double[] gradient, List<(double[] Step, double[] Change, double Curvature)> pairs)
+    private static void FindDirection(double[] gradient, List<(double[] Step, double[] Change, double Curvature)> pairs, double[] direction)
     {
-        var direction = new double[gradient.Length];
-        DenseVectors.AddScaled(direction, -1, gradient);
+        for (int i = 0; i < direction.Length; i++)
+            direction[i] = -gradient[i];
         Span<double> weights = stackalloc double[Memory];
         for (int p = pairs.Count - 1; p >= 0; p--)
         {
@@ -87,6 +83,5 @@ internal static class LimitedMemoryBfgs
             double other = DenseVectors.Dot(pairs[p].Change, direction) / pairs[p].Curvature;
             DenseVectors.AddScaled(direction, weights[p] - other, pairs[p].Step);
         }
-        return direction;
     }
 }

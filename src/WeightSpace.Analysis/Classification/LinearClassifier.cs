@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using WeightSpace.Numerics;
 
 namespace WeightSpace.Analysis.Classification;
@@ -57,84 +58,109 @@ public sealed class LinearClassifier : IClassifier
         ClassifierInput.Require(train, trainLabels, classes, test);
         int[] present = [.. trainLabels.Distinct().Order()];
         int[] labels = [.. trainLabels.Select(label => Array.BinarySearch(present, label))];
-        ColumnScaling scaling = ColumnScaling.Fit(train);
-        FeatureMatrix scaledTrain = scaling.Apply(train), scaledTest = scaling.Apply(test);
-        (double[][] trainRows, double[][] testRows) = train.Columns > train.Rows
-            ? RowSpace(scaledTrain, scaledTest)
-            : (ToDouble(scaledTrain), ToDouble(scaledTest));
-
-        int features = trainRows[0].Length;
-        var weights = new double[present.Length * (features + 1)]; // [present, features], then the intercepts [present]
-        var logits = new double[present.Length];
+        (double[] rows, int stride) = train.Columns > train.Rows ? RowSpace(train, test) : Columns(train, test);
+        ReadOnlyMemory<double> trainRows = rows.AsMemory(0, train.Rows * stride), testRows = rows.AsMemory(train.Rows * stride);
+        var weights = new double[present.Length * (stride + 1)]; // [present, stride], then the intercepts [present]
+        var block = new Block(present.Length);
         objective = present.Length == 1 ? 0 : LimitedMemoryBfgs.Minimise(
-            weights, (point, gradient) => Objective(trainRows, labels, point, gradient, logits), GradientTolerance, MostIterations);
+            weights, (point, gradient) => Objective(trainRows.Span, stride, labels, point, gradient, block), GradientTolerance, MostIterations);
 
         var probabilities = new double[test.Rows, present.Length];
-        for (int row = 0; row < test.Rows; row++)
+        for (int first = 0; first < test.Rows; first += Block.Rows)
         {
-            LogProbabilities(testRows[row], weights, logits);
-            for (int c = 0; c < present.Length; c++)
-                probabilities[row, c] = Math.Exp(logits[c]);
+            Span<double> of = block.Predict(testRows.Span, stride, first, weights);
+            of.CopyTo(MemoryMarshal.CreateSpan(ref probabilities[first, 0], of.Length));
         }
         return (present, probabilities);
     }
 
-    private static double Objective(double[][] rows, int[] labels, double[] weights, double[] gradient, double[] logits)
+    private static double Objective(ReadOnlySpan<double> rows, int stride, int[] labels, double[] weights, double[] gradient, Block block)
     {
-        int features = rows[0].Length, classes = logits.Length, penalised = classes * features;
-        Array.Clear(gradient);
+        int classes = block.Classes, penalised = classes * stride;
+        Span<double> intercepts = gradient.AsSpan(penalised);
         weights.AsSpan(0, penalised).CopyTo(gradient);
+        intercepts.Clear();
         double value = DenseVectors.Dot(weights.AsSpan(0, penalised), weights.AsSpan(0, penalised)) / 2;
-        for (int row = 0; row < rows.Length; row++)
+        for (int first = 0; first < labels.Length; first += Block.Rows)
         {
-            LogProbabilities(rows[row], weights, logits);
-            value -= logits[labels[row]];
-            for (int c = 0; c < classes; c++)
+            Span<double> excess = block.Predict(rows, stride, first, weights);
+            int count = excess.Length / classes;
+            for (int i = 0; i < count; i++)
             {
-                double excess = Math.Exp(logits[c]) - (c == labels[row] ? 1 : 0);
-                DenseVectors.AddScaled(gradient.AsSpan(c * features, features), excess, rows[row]);
-                gradient[penalised + c] += excess;
+                value -= block.LogProbability(i, labels[first + i]);
+                excess[(i * classes) + labels[first + i]] -= 1;
+                for (int c = 0; c < classes; c++)
+                    intercepts[c] += excess[(i * classes) + c];
             }
+            DenseRows.AddWeightedRows(rows.Slice(first * stride, count * stride), excess, stride, gradient.AsSpan(0, penalised));
         }
         return value;
     }
 
-    /// <summary>ln p of each class for one row.</summary>
-    private static void LogProbabilities(double[] row, double[] weights, double[] logits)
+    /// <summary>The probabilities of the classes for some rows at a time: so many that they stay in the fastest cache.</summary>
+    private sealed class Block(int classes)
     {
-        int features = row.Length, classes = logits.Length;
-        double largest = double.NegativeInfinity;
-        for (int c = 0; c < classes; c++)
+        public const int Rows = 16;
+
+        private readonly double[] _logits = new double[Rows * classes]; // less the largest of the row
+        private readonly double[] _probabilities = new double[Rows * classes];
+        private readonly double[] _logSums = new double[Rows]; // of the exponentials of the logits above
+
+        public int Classes => classes;
+
+        /// <summary>The probability of each class for the rows from the first one given, [rows, classes], valid until the next call.</summary>
+        public Span<double> Predict(ReadOnlySpan<double> rows, int stride, int first, double[] weights)
         {
-            logits[c] = DenseVectors.Dot(weights.AsSpan(c * features, features), row) + weights[(classes * features) + c];
-            largest = Math.Max(largest, logits[c]);
+            int count = Math.Min(Rows, (rows.Length / stride) - first);
+            Span<double> logits = _logits.AsSpan(0, count * classes), probabilities = _probabilities.AsSpan(0, count * classes);
+            ReadOnlySpan<double> intercepts = weights.AsSpan(classes * stride);
+            DenseRows.InnerProducts(rows.Slice(first * stride, count * stride), weights.AsSpan(0, classes * stride), stride, logits);
+            for (int i = 0; i < count; i++)
+            {
+                Span<double> of = logits.Slice(i * classes, classes);
+                double largest = double.NegativeInfinity;
+                for (int c = 0; c < classes; c++)
+                {
+                    of[c] += intercepts[c];
+                    largest = Math.Max(largest, of[c]);
+                }
+                for (int c = 0; c < classes; c++)
+                    of[c] -= largest;
+            }
+            logits.CopyTo(probabilities);
+            DenseVectors.Exp(probabilities);
+            for (int i = 0; i < count; i++)
+            {
+                Span<double> of = probabilities.Slice(i * classes, classes);
+                double sum = 0;
+                for (int c = 0; c < classes; c++)
+                    sum += of[c];
+                for (int c = 0; c < classes; c++)
+                    of[c] /= sum;
+                _logSums[i] = Math.Log(sum);
+            }
+            return probabilities;
         }
-        double sum = 0;
-        foreach (double logit in logits)
-            sum += Math.Exp(logit - largest);
-        double logSum = largest + Math.Log(sum);
-        for (int c = 0; c < classes; c++)
-            logits[c] -= logSum;
+
+        /// <summary>ln p of a class for a row of the last prediction.</summary>
+        public double LogProbability(int row, int label) => _logits[(row * classes) + label] - _logSums[row];
     }
 
     /// <summary>
     /// Coordinates of both sets of rows by an orthonormal basis of the span of the training rows, from a Cholesky decomposition
     /// with pivoting (Higham, "Analysis of the Cholesky decomposition of a semi-definite matrix", 1990), which ends at the rank.
     /// </summary>
-    private static (double[][] Train, double[][] Test) RowSpace(FeatureMatrix train, FeatureMatrix test)
+    private static (double[] Rows, int Stride) RowSpace(FeatureMatrix train, FeatureMatrix test)
     {
         int count = train.Rows + test.Rows;
-        float[] both = [.. train.Values, .. test.Values];
-        GramMatrix gram = GramMatrix.Compute(both, count, train.Columns, centre: false);
+        GramMatrix gram = GramMatrix.Compute(Scaled(train, test), count, train.Columns, centre: false);
         var left = new double[count]; // squared norm of each row outside of the directions so far
         for (int i = 0; i < count; i++)
             left[i] = gram[i, i];
         double least = RankTolerance * left.Take(train.Rows).Max();
-        var rows = new double[count][];
-        for (int i = 0; i < count; i++)
-            rows[i] = new double[train.Rows];
-        int rank = 0;
-        for (; rank < train.Rows; rank++)
+        int stride = DenseRows.Stride(train.Rows);
+        var rows = new double[count * stride];
+        for (int rank = 0; rank < train.Rows; rank++)
         {
             int pivot = 0;
             for (int i = 1; i < train.Rows; i++)
@@ -145,25 +171,36 @@ public sealed class LinearClassifier : IClassifier
             if (left[pivot] <= least)
                 break;
             double norm = Math.Sqrt(left[pivot]);
+            ReadOnlySpan<double> inner = gram.Row(pivot), known = rows.AsSpan(pivot * stride, rank);
             for (int i = 0; i < count; i++)
             {
-                double inner = gram[i, pivot] - DenseVectors.Dot(rows[i].AsSpan(0, rank), rows[pivot].AsSpan(0, rank));
-                rows[i][rank] = inner / norm;
-                left[i] -= rows[i][rank] * rows[i][rank];
+                double further = (inner[i] - DenseVectors.Dot(rows.AsSpan(i * stride, rank), known)) / norm;
+                rows[(i * stride) + rank] = further;
+                left[i] -= further * further;
             }
             left[pivot] = double.NegativeInfinity; // used up
         }
-        int kept = Math.Max(1, rank); // equal rows span nothing; a column of zeros stands for it
-        for (int i = 0; i < count; i++)
-            rows[i] = rows[i][..kept];
-        return (rows[..train.Rows], rows[train.Rows..]);
+        return (rows, stride);
     }
 
-    private static double[][] ToDouble(FeatureMatrix x)
+    /// <summary>Both sets of rows as they are, but for their scale.</summary>
+    private static (double[] Rows, int Stride) Columns(FeatureMatrix train, FeatureMatrix test)
     {
-        var rows = new double[x.Rows][];
-        for (int row = 0; row < x.Rows; row++)
-            rows[row] = Array.ConvertAll(x.Row(row).ToArray(), value => (double)value);
-        return rows;
+        float[] scaled = Scaled(train, test);
+        int stride = DenseRows.Stride(train.Columns);
+        var rows = new double[(train.Rows + test.Rows) * stride];
+        for (int i = 0; i < scaled.Length; i++)
+            rows[(i / train.Columns * stride) + (i % train.Columns)] = scaled[i];
+        return (rows, stride);
+    }
+
+    /// <summary>The training rows and then the test rows, standardised by the training rows.</summary>
+    private static float[] Scaled(FeatureMatrix train, FeatureMatrix test)
+    {
+        ColumnScaling scaling = ColumnScaling.Fit(train);
+        float[] values = GC.AllocateUninitializedArray<float>((train.Rows + test.Rows) * train.Columns);
+        scaling.Apply(train, values.AsSpan(0, train.Values.Length));
+        scaling.Apply(test, values.AsSpan(train.Values.Length));
+        return values;
     }
 }

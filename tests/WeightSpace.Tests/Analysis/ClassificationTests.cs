@@ -1,5 +1,6 @@
 using WeightSpace.Analysis;
 using WeightSpace.Analysis.Classification;
+using WeightSpace.Numerics;
 
 namespace WeightSpace.Tests.Analysis;
 
@@ -87,6 +88,34 @@ public sealed class ClassificationTests
         var x = new FeatureMatrix("levels", rows, 1, values);
         int[] predicted = new RandomForest(50, 1).FitPredict(x, labels, 2, x);
         Assert.InRange(predicted.Zip(labels, (a, b) => a == b ? 1.0 : 0).Average(), 0.97, 1);
+    }
+
+    [Fact]
+    public void Bins_ascend_with_the_values_and_say_where_no_two_rows_share_one()
+    {
+        float[] distinct = [3f, -1f, 0.5f, -2f], tied = [-0f, 7f, 0f, -3f];
+        var x = new FeatureMatrix("two columns", 4, 2, [.. distinct.Zip(tied, (a, b) => new[] { a, b }).SelectMany(pair => pair)]);
+        QuantileBins bins = QuantileBins.Of(x);
+        Assert.Equal([3, 1, 2, 0, 1, 2, 1, 0], bins.OfRows);
+        Assert.Equal([true, false], bins.Distinct);
+        FeatureMatrix many = Planted.Noise(257, 1, 4); // more rows than bins
+        Assert.Equal([false], QuantileBins.Of(many).Distinct);
+    }
+
+    [Theory]
+    [InlineData(30)]
+    [InlineData(256)]
+    public void A_tree_does_not_depend_on_how_its_rows_are_sorted(int rows)
+    {
+        (FeatureMatrix x, int[] labels) = Planted.Clusters(rows, 12, 3, 0.4, 6);
+        QuantileBins bins = QuantileBins.Of(x);
+        Assert.All(bins.Distinct, Assert.True);
+        DecisionTree[] trees = [.. new[] { bins, bins with { Distinct = new bool[12] } }.Select(
+            of => new TreeGrower(x, of, labels, 3, new RandomStream(1, RandomPurpose.Forest)).Grow())];
+        Assert.Equal(trees[0].Columns, trees[1].Columns);
+        Assert.Equal(trees[0].Thresholds, trees[1].Thresholds);
+        Assert.Equal(trees[0].Shares, trees[1].Shares);
+        Assert.True(trees[0].Columns.Length > 7, "the tree has too few nodes to tell");
     }
 
     [Fact]
