@@ -238,6 +238,30 @@ public static unsafe partial class LaneMatrix
         }
     }
 
+    /// <summary>sums[column] = the sum of rows[row, column] over the rows, in order; as many columns as the step between rows, a multiple of 16.</summary>
+    public static void SumRows(float* rows, int count, int step, float* sums)
+    {
+        int column = 0;
+        for (; column + (2 * Lanes.Count) <= step; column += 2 * Lanes.Count) // two sums, because one waits for its own last result
+        {
+            Vector512<float> first = Vector512<float>.Zero, second = Vector512<float>.Zero;
+            float* at = rows + column;
+            for (int row = 0; row < count; row++, at += step)
+            {
+                first += Vector512.Load(at);
+                second += Vector512.Load(at + Lanes.Count);
+            }
+            first.Store(sums + column);
+            second.Store(sums + column + Lanes.Count);
+        }
+        if (column == step)
+            return;
+        Vector512<float> last = Vector512<float>.Zero;
+        for (int row = 0; row < count; row++)
+            last += Vector512.Load(rows + ((nint)row * step) + column);
+        last.Store(sums + column);
+    }
+
     /// <summary>totals[i] = the sum of the 16 lanes of sums[i], by the tree of <see cref="Lanes.Sum"/>.</summary>
     public static void ReduceLanes(float* sums, int count, float* totals)
     {

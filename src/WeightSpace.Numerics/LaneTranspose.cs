@@ -25,7 +25,7 @@ public static unsafe class LaneTranspose
     public static void Run(float* source, nint* offsets, int rows, int columns, float* target, nint targetStep)
     {
         int column = 0;
-        if (Avx512F.IsSupported && rows == Lanes.Count)
+        if (Avx.IsSupported && rows == Lanes.Count)
         {
             for (; column + Lanes.Count <= columns; column += Lanes.Count)
                 Square(source + column, offsets, target + (column * targetStep), targetStep);
@@ -63,40 +63,68 @@ public static unsafe class LaneTranspose
         }
     }
 
-    /// <summary>16 x 16: pairs of rows, fours, and then the 128-bit quarters of four fours.</summary>
+    /// <summary>16 x 16.</summary>
     private static void Square(float* source, nint* offsets, float* target, nint targetStep)
     {
-        (Vector512<float> a0, Vector512<float> a1, Vector512<float> a2, Vector512<float> a3) = Fours(source, offsets);
-        (Vector512<float> b0, Vector512<float> b1, Vector512<float> b2, Vector512<float> b3) = Fours(source, offsets + 4);
-        (Vector512<float> c0, Vector512<float> c1, Vector512<float> c2, Vector512<float> c3) = Fours(source, offsets + 8);
-        (Vector512<float> d0, Vector512<float> d1, Vector512<float> d2, Vector512<float> d3) = Fours(source, offsets + 12);
-        StoreQuarters(a0, b0, c0, d0, target, targetStep);
-        StoreQuarters(a1, b1, c1, d1, target + targetStep, targetStep);
-        StoreQuarters(a2, b2, c2, d2, target + (2 * targetStep), targetStep);
-        StoreQuarters(a3, b3, c3, d3, target + (3 * targetStep), targetStep);
+        if (Avx512F.IsSupported)
+        {
+            EightColumns(source, offsets, target, targetStep);
+            EightColumns(source + 8, offsets, target + (8 * targetStep), targetStep);
+            return;
+        }
+        for (int column = 0; column < Lanes.Count; column += 4, source += 4, target += 4 * targetStep)
+        {
+            FourColumnsOfEight(source, offsets, target, targetStep);
+            FourColumnsOfEight(source, offsets + 8, target + 8, targetStep);
+        }
     }
 
-    /// <summary>Each 128-bit part of result k holds column 4 part + k of four rows.</summary>
+    /// <summary>Eight columns of 16 rows: pairs of rows, fours, and then the 128-bit quarters of two times two fours.</summary>
+    private static void EightColumns(float* source, nint* offsets, float* target, nint targetStep)
+    {
+        (Vector512<float> a0, Vector512<float> a1, Vector512<float> a2, Vector512<float> a3) = Fours(source, offsets);
+        (Vector512<float> b0, Vector512<float> b1, Vector512<float> b2, Vector512<float> b3) = Fours(source, offsets + 8);
+        Avx512F.Shuffle4x128(a0, b0, 0b10_00_10_00).Store(target);
+        Avx512F.Shuffle4x128(a1, b1, 0b10_00_10_00).Store(target + targetStep);
+        Avx512F.Shuffle4x128(a2, b2, 0b10_00_10_00).Store(target + (2 * targetStep));
+        Avx512F.Shuffle4x128(a3, b3, 0b10_00_10_00).Store(target + (3 * targetStep));
+        target += 4 * targetStep;
+        Avx512F.Shuffle4x128(a0, b0, 0b11_01_11_01).Store(target);
+        Avx512F.Shuffle4x128(a1, b1, 0b11_01_11_01).Store(target + targetStep);
+        Avx512F.Shuffle4x128(a2, b2, 0b11_01_11_01).Store(target + (2 * targetStep));
+        Avx512F.Shuffle4x128(a3, b3, 0b11_01_11_01).Store(target + (3 * targetStep));
+    }
+
+    /// <summary>Of eight rows: the 128-bit parts of result k hold columns k and 4 + k of the first four, then of the last four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (Vector512<float> Column0, Vector512<float> Column1, Vector512<float> Column2, Vector512<float> Column3) Fours(float* source, nint* offsets)
     {
-        Vector512<float> a = Vector512.Load(source + offsets[0]), b = Vector512.Load(source + offsets[1]);
-        Vector512<float> c = Vector512.Load(source + offsets[2]), d = Vector512.Load(source + offsets[3]);
+        Vector512<float> a = TwoRows(source, offsets), b = TwoRows(source, offsets + 1), c = TwoRows(source, offsets + 2), d = TwoRows(source, offsets + 3);
         Vector512<double> lowAb = Avx512F.UnpackLow(a, b).AsDouble(), lowCd = Avx512F.UnpackLow(c, d).AsDouble();
         Vector512<double> highAb = Avx512F.UnpackHigh(a, b).AsDouble(), highCd = Avx512F.UnpackHigh(c, d).AsDouble();
         return (Avx512F.UnpackLow(lowAb, lowCd).AsSingle(), Avx512F.UnpackHigh(lowAb, lowCd).AsSingle(),
             Avx512F.UnpackLow(highAb, highCd).AsSingle(), Avx512F.UnpackHigh(highAb, highCd).AsSingle());
     }
 
-    /// <summary>Part p of a, b, c and d is column 4 p.</summary>
+    /// <summary>Eight columns of a row and of the fourth row after it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreQuarters(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* target, nint targetStep)
+    private static Vector512<float> TwoRows(float* source, nint* offsets) =>
+        Vector512.Create(Vector256.Load(source + offsets[0]), Vector256.Load(source + offsets[4]));
+
+    /// <summary>Four columns of eight rows: each half holds four columns of a row, and 4 x 4 are turned within it.</summary>
+    private static void FourColumnsOfEight(float* source, nint* offsets, float* target, nint targetStep)
     {
-        Vector512<float> lowAb = Avx512F.Shuffle4x128(a, b, 0b01_00_01_00), highAb = Avx512F.Shuffle4x128(a, b, 0b11_10_11_10);
-        Vector512<float> lowCd = Avx512F.Shuffle4x128(c, d, 0b01_00_01_00), highCd = Avx512F.Shuffle4x128(c, d, 0b11_10_11_10);
-        Avx512F.Shuffle4x128(lowAb, lowCd, 0b10_00_10_00).Store(target);
-        Avx512F.Shuffle4x128(lowAb, lowCd, 0b11_01_11_01).Store(target + (4 * targetStep));
-        Avx512F.Shuffle4x128(highAb, highCd, 0b10_00_10_00).Store(target + (8 * targetStep));
-        Avx512F.Shuffle4x128(highAb, highCd, 0b11_01_11_01).Store(target + (12 * targetStep));
+        Vector256<float> a = TwoShortRows(source, offsets), b = TwoShortRows(source, offsets + 1), c = TwoShortRows(source, offsets + 2), d = TwoShortRows(source, offsets + 3);
+        Vector256<double> lowAb = Avx.UnpackLow(a, b).AsDouble(), lowCd = Avx.UnpackLow(c, d).AsDouble();
+        Vector256<double> highAb = Avx.UnpackHigh(a, b).AsDouble(), highCd = Avx.UnpackHigh(c, d).AsDouble();
+        Avx.UnpackLow(lowAb, lowCd).AsSingle().Store(target);
+        Avx.UnpackHigh(lowAb, lowCd).AsSingle().Store(target + targetStep);
+        Avx.UnpackLow(highAb, highCd).AsSingle().Store(target + (2 * targetStep));
+        Avx.UnpackHigh(highAb, highCd).AsSingle().Store(target + (3 * targetStep));
     }
+
+    /// <summary>Four columns of a row and of the fourth row after it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> TwoShortRows(float* source, nint* offsets) =>
+        Vector256.Create(Vector128.Load(source + offsets[0]), Vector128.Load(source + offsets[4]));
 }

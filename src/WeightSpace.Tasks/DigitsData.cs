@@ -49,6 +49,7 @@ public sealed unsafe class DigitsData : TaskData
         // Divided once: a 64-bit division for each sample would take longer than its pixels.
         long epoch = first / Trained;
         int place = (int)(first - (epoch * Trained));
+        int[] order = split == Split.Train ? Order(seed, epoch) : [];
         fixed (float* images = _images, target = x)
         {
             for (int block = 0; block < stride; block += Lanes.Count)
@@ -59,9 +60,16 @@ public sealed unsafe class DigitsData : TaskData
                     int image = DigitImages.Count;
                     if (block + lane < count)
                     {
-                        if (place == Trained)
-                            (epoch, place) = (epoch + 1, 0);
-                        image = split == Split.Train ? TrainingImage(seed, epoch, place++) : (Nth * ((int)first + block + lane)) + Nth - 1;
+                        if (split == Split.Train)
+                        {
+                            if (place == Trained)
+                                (order, place) = (Order(seed, ++epoch), 0);
+                            image = order[place++];
+                        }
+                        else
+                        {
+                            image = (Nth * ((int)first + block + lane)) + Nth - 1;
+                        }
                         y[(labels[image] * stride) + block + lane] = 1;
                     }
                     offsets[lane] = (nint)image * _imageStride;
@@ -73,16 +81,15 @@ public sealed unsafe class DigitsData : TaskData
             x[..(pixels * stride)].CopyTo(x[(channel * pixels * stride)..]);
     }
 
-    /// <summary>The index of the image at a place of an epoch.</summary>
-    private int TrainingImage(ulong seed, long epoch, int place)
+    /// <summary>The images of an epoch, in its order, [place].</summary>
+    private int[] Order(ulong seed, long epoch)
     {
-        if (_ordered != (seed, epoch))
-        {
-            new RandomStream(seed, RandomPurpose.TrainingData, (ulong)epoch).Permute(_order);
-            _ordered = (seed, epoch);
-        }
-        // The k-th of those that are not held out.
-        int k = _order[place];
-        return k + (k / (Nth - 1));
+        if (_ordered == (seed, epoch))
+            return _order;
+        new RandomStream(seed, RandomPurpose.TrainingData, (ulong)epoch).Permute(_order);
+        for (int place = 0; place < _order.Length; place++)
+            _order[place] += _order[place] / (Nth - 1); // the k-th of those that are not held out
+        _ordered = (seed, epoch);
+        return _order;
     }
 }

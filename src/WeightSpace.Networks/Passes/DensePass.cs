@@ -1,4 +1,3 @@
-using System.Runtime.Intrinsics;
 using WeightSpace.Numerics;
 using static WeightSpace.Numerics.LaneMatrix;
 
@@ -22,7 +21,7 @@ internal sealed unsafe class DensePass : LayerPass
     private readonly float* _sums;
 
     // Else: inputs and gradients of the whole batch, [sample, feature], where a weight's gradient is one chain over the samples.
-    private readonly float* _inputRows, _gradientRows, _rows;
+    private readonly float* _inputRows, _gradientRows, _rows, _biasSums;
     private readonly nint* _rowTaps;
     private int _samples;
 
@@ -44,6 +43,7 @@ internal sealed unsafe class DensePass : LayerPass
         _inputRows = Buffer.Take((long)batch * _paddedInputs);
         _gradientRows = Buffer.Take(((long)batch * _paddedOutputs) + Overread);
         _rows = Buffer.Take((long)_outputs * _paddedInputs);
+        _biasSums = Buffer.Take(_paddedOutputs);
         _rowTaps = Taps(batch, _paddedInputs);
     }
 
@@ -91,19 +91,12 @@ internal sealed unsafe class DensePass : LayerPass
             ReduceLanes(_sums, _outputs * (_inputs + 1), parameters);
             return;
         }
-        Multiply(_gradientRows, _paddedOutputs, null, Start.Zero, _outputs, _samples, _rowTaps, _inputRows, _rows, _paddedInputs, Walk.Line(_paddedInputs / Lanes.Count, Lanes.Count, Lanes.Count));
-        for (int output = 0; output < _outputs; output++)
+        bool inPlace = _inputs == _paddedInputs; // else a row's last vector would reach into the next row
+        float* rows = inPlace ? parameters : _rows;
+        Multiply(_gradientRows, _paddedOutputs, null, Start.Zero, _outputs, _samples, _rowTaps, _inputRows, rows, _paddedInputs, Walk.Line(_paddedInputs / Lanes.Count, Lanes.Count, Lanes.Count));
+        for (int output = 0; !inPlace && output < _outputs; output++)
             new ReadOnlySpan<float>(_rows + ((long)output * _paddedInputs), _inputs).CopyTo(new Span<float>(parameters + (output * _inputs), _inputs));
-        float* bias = parameters + (_outputs * _inputs);
-        float* sums = stackalloc float[Lanes.Count];
-        for (int first = 0; first < _outputs; first += Lanes.Count)
-        {
-            Vector512<float> sum = Vector512<float>.Zero;
-            for (int sample = 0; sample < _samples; sample++)
-                sum += Vector512.Load(_gradientRows + ((long)sample * _paddedOutputs) + first);
-            sum.Store(sums);
-            for (int output = first; output < Math.Min(first + Lanes.Count, _outputs); output++)
-                bias[output] = sums[output - first];
-        }
+        SumRows(_gradientRows, _samples, _paddedOutputs, _biasSums);
+        new ReadOnlySpan<float>(_biasSums, _outputs).CopyTo(new Span<float>(parameters + (_outputs * _inputs), _outputs));
     }
 }
