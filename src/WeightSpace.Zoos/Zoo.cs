@@ -51,6 +51,28 @@ public sealed class Zoo
     /// <summary>Opens a zoo's folder.</summary>
     public static Zoo Open(string folder)
     {
+        (ZooManifest manifest, Experiment experiment) = OpenManifest(folder);
+        var tables = new ZooTables(folder, manifest, experiment);
+        List<NetworkRow> networks = tables.ReadNetworks();
+        Table<CheckpointRow> checkpoints = tables.ReadCheckpoints(networks);
+        Table<SnapshotRow> snapshots = tables.ReadSnapshots(networks);
+        CheckTables(folder, manifest);
+        return new Zoo(folder, manifest, experiment, networks, checkpoints, snapshots);
+    }
+
+    /// <summary>
+    /// A zoo's manifest, held against its experiment, the sizes of its files and the digests of its tables: all of opening one but reading the tables, so
+    /// it takes no more memory for more networks.
+    /// </summary>
+    public static ZooManifest ReadManifest(string folder)
+    {
+        ZooManifest manifest = OpenManifest(folder).Manifest;
+        CheckTables(folder, manifest);
+        return manifest;
+    }
+
+    private static (ZooManifest Manifest, Experiment Experiment) OpenManifest(string folder)
+    {
         string manifestPath = Path.Combine(folder, ZooManifest.FileName);
         if (!File.Exists(manifestPath))
             throw Missing(folder);
@@ -59,13 +81,13 @@ public sealed class Zoo
         CheckExperiment(manifest, experiment, manifestPath);
         foreach (ZooFile file in manifest.Files)
             CheckSize(folder, file);
-        var tables = new ZooTables(folder, manifest, experiment);
-        List<NetworkRow> networks = tables.ReadNetworks();
-        Table<CheckpointRow> checkpoints = tables.ReadCheckpoints(networks);
-        Table<SnapshotRow> snapshots = tables.ReadSnapshots(networks);
+        return (manifest, experiment);
+    }
+
+    private static void CheckTables(string folder, ZooManifest manifest)
+    {
         foreach (ZooFile file in manifest.Files.Where(file => file.Path.EndsWith(".csv", StringComparison.Ordinal)))
             CheckDigest(folder, file, default);
-        return new Zoo(folder, manifest, experiment, networks, checkpoints, snapshots);
     }
 
     /// <summary>Reads one checkpoint's weights into <paramref name="weights"/> [parameter] and checks their digest.</summary>

@@ -31,9 +31,11 @@ internal static class SampleCommand
             Recipe recipe = Find(Experiment.Load(parsed.GetRequiredValue(experiment)), parsed.GetRequiredValue(task));
             bool train = parsed.GetRequiredValue(split) == "train";
             int sequences = parsed.GetValue(count) ?? (train ? recipe.Training.Batch : recipe.Training.Evaluation.Sequences);
-            long bytes = 4L * sequences * recipe.Task.Places * (recipe.Task.Inputs + recipe.Task.Outputs);
-            if (sequences < 1 || bytes > MaxBytes)
-                throw new InputException($"--count: found {sequences}, expected 1 to {MaxBytes / 4 / recipe.Task.Places / (recipe.Task.Inputs + recipe.Task.Outputs)} sequences");
+            long most = MaxBytes / sizeof(float) / recipe.Task.Places / (recipe.Task.Inputs + recipe.Task.Outputs);
+            if (!train && recipe.Task.HeldOut is { } heldOut)
+                most = Math.Min(most, heldOut);
+            if (sequences < 1 || sequences > most)
+                throw new InputException($"--count: found {sequences}, expected 1 to {most}{(most == recipe.Task.HeldOut ? ", all that are held out" : "")}");
             if (!train && parsed.GetValue(dataSeed) is not null)
                 throw new InputException("--data-seed: held-out data have the seed of the experiment (training.evaluation.seed); leave it out with --split eval");
             ulong seed = train ? parsed.GetValue(dataSeed) ?? recipe.DataSeed : recipe.Training.Evaluation.Seed;

@@ -59,8 +59,7 @@ internal static class TrainCommand
                     speed => $"{Units.Short(speed / perNetwork)} networks/s", done.StepsBefore);
             }, context.Stop);
         }
-        Zoo zoo = Zoo.Open(folder);
-        ZooTotals totals = zoo.Manifest.Totals;
+        ZooTotals totals = Zoo.ReadManifest(folder).Totals;
         context.Text.WriteLine($"{folder}: {Units.Count(totals.Networks)} networks ({Units.Count(totals.Finished)} finished, {totals.Diverged} diverged, {totals.Failed} failed), {Units.Count(totals.Checkpoints)} checkpoints{(grew ? "" : "; it was complete already")}");
         return new Answer(new JsonObject
         {

@@ -61,7 +61,7 @@ public static class LocalEngine
     {
         if (!File.Exists(Path.Combine(folder, ZooManifest.FileName)))
             return false;
-        return Zoo.Open(folder).Experiment.Text == experiment.Text ? true
+        return Zoo.ReadManifest(folder).Experiment == experiment.Text ? true
             : throw new InputException($"{folder}: there is a complete zoo of another experiment; choose another folder, or remove that one");
     }
 

@@ -30,6 +30,13 @@ public sealed class CommandFixture : IDisposable
         _folder.Write("good.yaml", Yaml);
         _folder.Write("snapshots.yaml", Yaml.Replace("  batch: 20", "  snapshots: {every: 40}\n  batch: 20", StringComparison.Ordinal));
         _folder.Write("long.yaml", Yaml.Replace("steps: 100", "steps: 100000", StringComparison.Ordinal).Replace("every: 30", "every: 50000", StringComparison.Ordinal));
+        _folder.Write("digits.yaml", """
+            experiment: digits
+            tasks: digits
+            architecture: {name: own, layers: [flatten, {dense: 10}]}
+            training: {optimizer: adam, batch: 64, stop: {steps: 10}}
+            seeds: {init: 1}
+            """);
         Trained = BuiltProgram.Run("train", this["good.yaml"], "--out", this["zoo"], "--json");
         WriteHostileFiles();
     }

@@ -32,6 +32,7 @@ public sealed class HostileCommandTests(CommandFixture fixture) : IClassFixture<
         { 2, "eval", "sample ~/good.yaml --task ParityMachine --split test --out ~/x.npz" },
         { 2, "--count", "sample ~/good.yaml --task ParityMachine --split train --count 0 --out ~/x.npz" },
         { 2, "--count", "sample ~/good.yaml --task ParityMachine --split train --count 2147483647 --out ~/x.npz" },
+        { 2, "expected 1 to 359, all that are held out", "sample ~/digits.yaml --task Digits --split eval --count 360 --out ~/x.npz" },
         { 2, "--data-seed", "sample ~/good.yaml --task ParityMachine --split eval --data-seed 2 --out ~/x.npz" },
         { 2, "--out", "sample ~/good.yaml --task ParityMachine --split train --out ''" },
         { 2, "ZOO", "analyze ''" },
