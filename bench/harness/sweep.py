@@ -172,7 +172,6 @@ def memory(chosen, head):
             print(f"memory, round {turn + 1} of {chosen.rounds}: {networks} networks, {count} threads: {of_pair[-1]:.1f} MiB", file=sys.stderr, flush=True)
     lines = ["# Memory", "",
              f"The most that `weightspace train` had resident (the kernel's ru_maxrss, which is VmHWM), MLDS networks, training steps each: {steps} (sequence 32, batch 32), work units of one network.",
-             "A small zoo is complete before the garbage collector first runs, so the heap grows up to some thousand networks and not beyond.",
              f"Medians of {chosen.rounds} interleaved rounds; in brackets the least and the most.", head, "",
              "| networks | threads | peak, MiB | MiB for each further thread |", "|---|---|---|---|"]
     for (networks, count), of_pair in peaks.items():

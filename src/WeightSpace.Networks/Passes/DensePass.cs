@@ -42,7 +42,8 @@ internal sealed unsafe class DensePass : LayerPass
         int batch = shape.Chunks * Stride;
         _inputRows = Buffer.Take((long)batch * _paddedInputs);
         _gradientRows = Buffer.Take(((long)batch * _paddedOutputs) + Overread);
-        _rows = Buffer.Take((long)_outputs * _paddedInputs);
+        if (_paddedInputs != _inputs)
+            _rows = Buffer.Take((long)_outputs * _paddedInputs);
         _biasSums = Buffer.Take(_paddedOutputs);
         _rowTaps = Taps(batch, _paddedInputs);
     }
@@ -91,10 +92,10 @@ internal sealed unsafe class DensePass : LayerPass
             ReduceLanes(_sums, _outputs * (_inputs + 1), parameters);
             return;
         }
-        bool inPlace = _inputs == _paddedInputs; // else a row's last vector would reach into the next row
-        float* rows = inPlace ? parameters : _rows;
+        // Where they stand, unless a row's last vector would reach into the next row.
+        float* rows = _rows == null ? parameters : _rows;
         Multiply(_gradientRows, _paddedOutputs, null, Start.Zero, _outputs, _samples, _rowTaps, _inputRows, rows, _paddedInputs, Walk.Line(_paddedInputs / Lanes.Count, Lanes.Count, Lanes.Count));
-        for (int output = 0; !inPlace && output < _outputs; output++)
+        for (int output = 0; _rows != null && output < _outputs; output++)
             new ReadOnlySpan<float>(_rows + ((long)output * _paddedInputs), _inputs).CopyTo(new Span<float>(parameters + (output * _inputs), _inputs));
         SumRows(_gradientRows, _samples, _paddedOutputs, _biasSums);
         new ReadOnlySpan<float>(_biasSums, _outputs).CopyTo(new Span<float>(parameters + (_outputs * _inputs), _outputs));
