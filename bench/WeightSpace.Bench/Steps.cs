@@ -17,6 +17,9 @@ internal static class Steps
     // Between groups the FMA peak is measured now and then: where others share the core, what it can do changes from second to second.
     private const int GroupsForOnePeak = 4;
 
+    // Where a step takes longer than a round there are few groups, and the half millisecond behind a long step alone says little.
+    private const int LeastPeaks = 20;
+
     /// <summary>Trains for that long and prints the median step.</summary>
     /// <exception cref="InvalidOperationException">The network diverged.</exception>
     public static void Run(Workload workload, double seconds)
@@ -43,6 +46,8 @@ internal static class Steps
                 peaks.Add(Peak.Once());
         }
         while (times.Count < 3 || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
+        while (peaks.Count < LeastPeaks)
+            peaks.Add(Peak.Once());
         // A network that has ended makes no more steps, and its time would be that of nothing.
         if (run.Result is { } result)
             throw new InvalidOperationException(
