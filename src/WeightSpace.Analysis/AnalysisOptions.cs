@@ -35,6 +35,11 @@ public sealed record AnalysisOptions
     /// <summary>Steps at which twins are measured, at least 2. Default 64: more than a log-spaced schedule has.</summary>
     public int MaxDivergenceSteps { get; init; } = 64;
 
+    /// <summary>
+    /// Random choices of networks behind each point of a power curve, of the tests of changed data; 0, the default, for no curves. 200 take a minute or two for each change and machine.
+    /// </summary>
+    public int PowerDraws { get; init; }
+
     internal IClassifier[] Classifiers => [new LinearClassifier(), new RandomForest(Trees, Seed)];
 }
 

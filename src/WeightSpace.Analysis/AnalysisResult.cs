@@ -35,6 +35,8 @@ public sealed record NetworkNote(string Id, string Architecture, string Class, u
 /// <param name="Notes">What was left out or limited, and why.</param>
 /// <param name="MatchedSteps">Steps at which every analysed network has a checkpoint.</param>
 /// <param name="Members">The analysed networks; every list "by member" is in this order.</param>
+/// <param name="LayerScores">What single layers tell; at the moment and for the labeling that conclusions are drawn from.</param>
+/// <param name="LearningCurves">How accuracy grows with the networks to learn from; at the same moment, for the same labeling.</param>
 public sealed record ArchitectureAnalysis(
     string Name,
     string Layers,
@@ -49,6 +51,8 @@ public sealed record ArchitectureAnalysis(
     IReadOnlyList<Member> Members,
     IReadOnlyList<LossCurve> LossCurves,
     IReadOnlyList<PointAnalysis> Points,
+    IReadOnlyList<LayerScore> LayerScores,
+    IReadOnlyList<LearningCurve> LearningCurves,
     DivergenceAnalysis Divergence);
 
 /// <summary>A sentence that the numbers support, and the rule by which they do.</summary>
@@ -62,7 +66,7 @@ public sealed record Conclusion(string Id, string Question, string Answer, strin
 public sealed record LabelingSummary(string Name, string Title, IReadOnlyList<string> Values, IReadOnlyList<int> Counts, double Chance);
 
 /// <summary>A view of the weights, see <see cref="Views.IView"/>.</summary>
-public sealed record ViewSummary(string Name, string Title, string Explanation, bool Standardised, int Features);
+public sealed record ViewSummary(string Name, string Title, string Short, string Explanation, bool Standardised, int Features);
 
 /// <summary>One analysed network.</summary>
 public sealed record Member(string Id, string Machine, string Variant, string Class, ulong InitSeed, ulong DataSeed, long Steps);
@@ -123,6 +127,19 @@ public sealed record ClassificationScore(
     IReadOnlyList<IReadOnlyList<int>>? Confusion,
     string? Note);
 
+/// <summary>A linear classifier's cross-validated accuracy on the features of one layer alone.</summary>
+/// <param name="Layer">The module's name, with <c>.l0</c>, <c>.l1</c> behind it for the layers of a recurrent module.</param>
+/// <param name="Features">How many features of the view belong to that layer.</param>
+/// <param name="Accuracy">Null where there is too little to test on.</param>
+public sealed record LayerScore(string Labeling, string View, string Layer, string Type, int Features, Estimate? Accuracy, double Chance);
+
+/// <summary>A linear classifier's cross-validated accuracy in one view against the number of networks that it learns from.</summary>
+public sealed record LearningCurve(string Labeling, string View, double Chance, IReadOnlyList<LearningPoint> Points);
+
+/// <param name="InitSeeds">Initial seeds to learn from in each fold.</param>
+/// <param name="Networks">Networks of those seeds, mean over folds.</param>
+public sealed record LearningPoint(int InitSeeds, double Networks, Estimate Accuracy);
+
 /// <summary>What stands behind the best score of a question.</summary>
 /// <param name="Mean">Mean accuracy on permuted labels.</param>
 /// <param name="Percentile95">The accuracy that 95 % of the permutations stay at or below.</param>
@@ -134,7 +151,29 @@ public sealed record PermutedScore(double Mean, double Percentile95, double PVal
 /// <summary>How far twins move apart, and whether they move the same way.</summary>
 /// <param name="Kinds">The kinds of pairs that the zoo holds.</param>
 /// <param name="Notes">What the zoo has no pairs for.</param>
-public sealed record DivergenceAnalysis(IReadOnlyList<PairKind> Kinds, IReadOnlyList<string> Notes, IReadOnlyList<DivergenceInView> Views);
+/// <param name="Tests">At the moment that conclusions are about: whether a change can be told from chance.</param>
+/// <param name="Power">How often those tests find the change, by the number of networks; only where draws were asked for.</param>
+public sealed record DivergenceAnalysis(
+    IReadOnlyList<PairKind> Kinds, IReadOnlyList<string> Notes, IReadOnlyList<DivergenceInView> Views, IReadOnlyList<ChangeTest> Tests, IReadOnlyList<PowerCurve> Power);
+
+/// <summary>A test of one change of the data, and the same test where there is nothing to find.</summary>
+/// <param name="Kind">The change, as in <see cref="PairKind"/>.</param>
+/// <param name="Test"><c>twins</c>: do displacements of different initial seeds share a direction; <c>energy</c>, <c>classifier</c>: do groups without a common initial seed differ.</param>
+/// <param name="Networks">Pairs of twins, or networks in each group.</param>
+/// <param name="Control">Twins: pairs that differ only in their draw of the data; groups: two groups of clean networks. Null without such twins.</param>
+public sealed record ChangeTest(string Kind, string Machine, string View, string Test, int Networks, TestScore Result, TestScore? Control);
+
+/// <param name="Effect">Mean cosine of displacements; coefficient of inhomogeneity H; accuracy.</param>
+public sealed record TestScore(double Effect, double PValue);
+
+/// <param name="Level">The p-value up to which a test says that there is a difference.</param>
+/// <param name="Draws">Random choices of networks behind each point.</param>
+public sealed record PowerCurve(string Kind, string Machine, string View, string Test, double Level, int Draws, IReadOnlyList<PowerPoint> Points);
+
+/// <param name="Networks">Pairs of twins, or networks in each group.</param>
+/// <param name="Power">Share of draws in which the change is found.</param>
+/// <param name="FalseAlarms">The same of the control; null without one.</param>
+public sealed record PowerPoint(int Networks, Estimate Power, Estimate? FalseAlarms);
 
 /// <param name="Name"><c>modified</c> (with a number when the zoo has several modifications), <c>reorder</c>, <c>other-init</c>, <c>moved</c>.</param>
 /// <param name="Pairs">Pairs over all machines at the first step.</param>

@@ -17,9 +17,14 @@ internal sealed record Labeling(string Name, string Title, string[] Values, int[
     }
 }
 
-/// <summary>A moment of training: a matched step, or each member's last checkpoint.</summary>
-internal sealed record Moment(string Name, string Title, long? Step)
+/// <summary>A moment of training: a matched step, a matched loss, or each member's last checkpoint.</summary>
+/// <param name="Step">Null where members stand at different steps.</param>
+/// <param name="Checkpoints">By member: the index of its checkpoint.</param>
+internal sealed record Moment(string Name, string Title, long? Step, int[] Checkpoints)
 {
+    /// <summary>The name of the moment at which every member has come down to one held-out loss.</summary>
+    public const string MatchedLoss = "loss";
+
     /// <summary>The name of the moment of each member's last checkpoint.</summary>
     public const string End = "end";
 }
@@ -131,12 +136,10 @@ internal sealed class Cohort
         return common is null ? [] : [.. common.Order()];
     }
 
-    /// <summary>The index of a member's checkpoint at a step, its last one for null; -1 when it has none there.</summary>
-    public int CheckpointAt(int member, long? step)
+    /// <summary>The index of a member's checkpoint at a step; -1 when it has none there.</summary>
+    public int CheckpointAt(int member, long step)
     {
         IReadOnlyList<PopulationCheckpoint> checkpoints = Networks[member].Checkpoints;
-        if (step is null)
-            return checkpoints.Count - 1;
         int low = 0, high = checkpoints.Count - 1;
         while (low <= high)
         {
@@ -151,11 +154,11 @@ internal sealed class Cohort
         return -1;
     }
 
-    /// <summary>The weights [members, parameter] at a step; null: each member's last.</summary>
-    public float[] ReadWeights(IReadOnlyList<int> members, long? step)
+    /// <summary>The weights [members, parameter] of one checkpoint of each, by its index.</summary>
+    public float[] ReadWeights(IReadOnlyList<int> members, Func<int, int> checkpointOf)
     {
         var weights = new float[(long)members.Count * Architecture.Parameters.Count];
-        Population.ReadWeights([.. members.Select(member => new CheckpointPlace(Indices[member], CheckpointAt(member, step)))], weights);
+        Population.ReadWeights([.. members.Select(member => new CheckpointPlace(Indices[member], checkpointOf(member)))], weights);
         return weights;
     }
 
@@ -199,14 +202,44 @@ internal sealed class Cohort
             // Spread over the places in the schedule, so that a log-spaced schedule is sampled in log steps.
             int place = count == 1 ? MatchedSteps.Count - 1 : (int)Math.Round(i * (MatchedSteps.Count - 1) / (double)(count - 1), MidpointRounding.AwayFromZero);
             long step = MatchedSteps[place];
-            moments.Add(new Moment($"step-{step}", $"step {step:N0}", step));
+            moments.Add(new Moment($"step-{step}", $"step {step:N0}", step, [.. Enumerable.Range(0, Networks.Length).Select(member => CheckpointAt(member, step))]));
         }
+        if (FindMatchedLoss() is { } matched)
+            moments.Add(matched);
         if (MatchedSteps.Count > 0 && Networks.All(network => network.Checkpoints[^1].Step == MatchedSteps[^1]))
             Notes.Add($"All analysed networks ended at step {MatchedSteps[^1]:N0}: the end of training and the last matched step are one moment, computed once.");
         else
-            moments.Add(new Moment(Moment.End, "the end of training", null));
+            moments.Add(new Moment(Moment.End, "the end of training", null, [.. Networks.Select(network => network.Checkpoints.Count - 1)]));
         if (MatchedSteps.Count == 0)
             Notes.Add("No step is common to all analysed networks, so they are compared at their last checkpoints only, where they have trained for different numbers of steps.");
         return moments;
+    }
+
+    /// <summary>
+    /// Where every network has come down to the same held-out loss: the lowest that all of them reached, and of each the first checkpoint at or below it. None (and a note) where a loss
+    /// was not measured, or where that is where all networks begin, or one step for all.
+    /// </summary>
+    private Moment? FindMatchedLoss()
+    {
+        double level = double.NegativeInfinity;
+        foreach (PopulationNetwork network in Networks)
+        {
+            if (network.Checkpoints.Any(checkpoint => checkpoint.EvalLoss is not { } loss || !double.IsFinite(loss)))
+            {
+                Notes.Add("Networks are not compared at a matched loss: of some checkpoints the held-out loss was not measured.");
+                return null;
+            }
+            level = Math.Max(level, network.Checkpoints.Min(checkpoint => checkpoint.EvalLoss!.Value));
+        }
+        int[] places = [.. Networks.Select(network => network.Checkpoints.ToList().FindIndex(checkpoint => checkpoint.EvalLoss <= level))];
+        long[] steps = [.. places.Select((place, member) => Networks[member].Checkpoints[place].Step).Distinct()];
+        string at = level.ToString("g3", CultureInfo.InvariantCulture);
+        bool isEnd = places.Select((place, member) => place == Networks[member].Checkpoints.Count - 1).All(last => last);
+        if (steps.Length == 1 || isEnd)
+        {
+            Notes.Add($"Networks are not compared at a matched loss: the lowest that all of them reached, {at}, is reached by all at {(isEnd ? "their last checkpoint" : $"the same checkpoint, step {steps[0]:N0}")}.");
+            return null;
+        }
+        return new Moment(Moment.MatchedLoss, $"matched loss, {at} (each network's first checkpoint at or below it)", null, places);
     }
 }

@@ -20,7 +20,7 @@ internal static class Conclusions
     private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
 
     /// <summary>The index of the moment that conclusions are about: the last matched step, else the end.</summary>
-    public static int MomentOf(IReadOnlyList<Moment> moments) => moments.Count > 1 && moments[^1].Name == Moment.End ? moments.Count - 2 : moments.Count - 1;
+    public static int MomentOf(IReadOnlyList<Moment> moments) => moments.ToList().FindLastIndex(moment => moment.Step is not null) is >= 0 and int last ? last : moments.Count - 1;
 
     /// <summary>Whether a conclusion is drawn about a labeling: the variant, and the first of the others.</summary>
     public static bool IsAskedAbout(string labeling, IEnumerable<string> labelings) => labeling == "variant" || labeling == Main(labelings);
@@ -29,8 +29,8 @@ internal static class Conclusions
         IReadOnlyList<LabelingSummary> labelings, IReadOnlyList<ViewSummary> views, IReadOnlyList<PointAnalysis> points, DivergenceAnalysis divergence)
     {
         var drawn = new List<Conclusion>();
-        PointAnalysis point = points.LastOrDefault(point => point.Name != Moment.End) ?? points[^1];
-        string when = point.Step is null ? "At the end of training" : $"At {point.Title}";
+        PointAnalysis point = points.LastOrDefault(point => point.Step is not null) ?? points[^1];
+        string when = $"At {point.Title}";
         LabelingSummary? main = labelings.FirstOrDefault(labeling => labeling.Name == Main(labelings.Select(labeling => labeling.Name)));
         if (main is not null)
         {

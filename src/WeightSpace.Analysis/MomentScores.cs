@@ -111,7 +111,7 @@ internal static class MomentScores
     public static IEnumerable<FeatureMatrix> PlainNumbers(FeatureMatrix raw, Cohort cohort, Moment moment)
     {
         int count = cohort.Networks.Length;
-        PopulationCheckpoint[] checkpoints = [.. Enumerable.Range(0, count).Select(member => cohort.Networks[member].Checkpoints[cohort.CheckpointAt(member, moment.Step)])];
+        PopulationCheckpoint[] checkpoints = [.. Enumerable.Range(0, count).Select(member => cohort.Networks[member].Checkpoints[moment.Checkpoints[member]])];
         var norms = new float[count];
         for (int member = 0; member < count; member++)
         {
@@ -140,7 +140,7 @@ internal static class MomentScores
         {
             (int Member, double Loss)[] measured = [.. Enumerable.Range(0, cohort.Networks.Length)
                 .Where(member => cohort.Classes[member] == name)
-                .Select(member => (member, Loss: cohort.Networks[member].Checkpoints[cohort.CheckpointAt(member, moment.Step)].EvalLoss ?? double.NaN))
+                .Select(member => (member, Loss: cohort.Networks[member].Checkpoints[moment.Checkpoints[member]].EvalLoss ?? double.NaN))
                 .Where(pair => double.IsFinite(pair.Loss))];
             if (measured.Length > 0)
                 losses.Add(new ClassLoss(name, Mean([.. measured.Select(pair => pair.Loss)], [.. measured.Select(pair => cohort.Groups[pair.Member])], options)));

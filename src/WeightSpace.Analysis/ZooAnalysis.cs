@@ -51,10 +51,12 @@ public static class ZooAnalysis
         var divergence = new TwinDivergence(cohort, views, options);
         FeatureMatrix[][] features = ReadWeights(cohort, views, divergence, progress, cancellation);
         PointAnalysis[] points = Score(cohort, views, features, options, progress, cancellation);
-        DivergenceAnalysis twins = divergence.Result();
+        (IReadOnlyList<LayerScore> layers, IReadOnlyList<LearningCurve> curves) = ScoreParts(cohort, views, features[Conclusions.MomentOf(cohort.Moments)], options, progress, cancellation);
+        (IReadOnlyList<ChangeTest> tests, IReadOnlyList<PowerCurve> power) = TestChanges(cohort, views, features[Conclusions.MomentOf(cohort.Moments)], options, progress, cancellation);
+        DivergenceAnalysis twins = divergence.Result(tests, power);
         LabelingSummary[] labelings = [.. cohort.Labelings.Select(labeling => new LabelingSummary(
             labeling.Name, labeling.Title, labeling.Values, [.. Enumerable.Range(0, labeling.Values.Length).Select(value => labeling.Labels.Count(label => label == value))], labeling.Chance))];
-        ViewSummary[] summaries = [.. views.Select((view, index) => new ViewSummary(view.Name, view.Title, view.Explanation, view.IsStandardised, features[0][index].Columns))];
+        ViewSummary[] summaries = [.. views.Select((view, index) => new ViewSummary(view.Name, view.Title, view.Short, view.Explanation, view.IsStandardised, features[0][index].Columns))];
         return new ArchitectureAnalysis(
             cohort.Architecture.Name,
             RecipeWords.Layers(cohort.Architecture),
@@ -69,6 +71,8 @@ public static class ZooAnalysis
             [.. cohort.Networks.Select((network, member) => new Member(network.Id, cohort.Machines[member], cohort.Treatments[member], cohort.Classes[member], network.InitSeed, network.DataSeed, network.Steps))],
             MomentScores.LossCurves(cohort),
             points,
+            layers,
+            curves,
             twins);
     }
 
@@ -80,22 +84,31 @@ public static class ZooAnalysis
         Cohort cohort, IReadOnlyList<IView> views, TwinDivergence divergence, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
     {
         var kept = new FeatureMatrix[cohort.Moments.Count][];
+        int[] all = [.. Enumerable.Range(0, cohort.Networks.Length)];
+        long[] steps = [.. cohort.Moments.Select(moment => moment.Step).OfType<long>().Union(divergence.Steps).Order()];
+        int[] others = [.. Enumerable.Range(0, cohort.Moments.Count).Where(moment => cohort.Moments[moment].Step is null)];
         HashSet<long> followed = [.. divergence.Steps];
-        long?[] steps = [.. cohort.Moments.Select(moment => moment.Step).Union(divergence.Steps.Select(step => (long?)step)).OrderBy(step => step ?? long.MaxValue)];
-        for (int i = 0; i < steps.Length; i++)
+        for (int i = 0; i < steps.Length + others.Length; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            long? step = steps[i];
-            int moment = cohort.Moments.ToList().FindIndex(moment => moment.Step == step);
-            bool follow = step is { } matched && followed.Contains(matched);
-            // A moment is a step that all members have, so there the rows below are all members.
-            int[] members = moment >= 0 ? [.. Enumerable.Range(0, cohort.Networks.Length)] : divergence.MembersAt(step!.Value);
-            FeatureMatrix[] features = ViewWeights(cohort, views, members, cohort.ReadWeights(members, step));
-            if (moment >= 0)
-                kept[moment] = features;
-            if (follow)
-                Parallel.For(0, views.Count, view => divergence.Add(step!.Value, view, members, features[view]));
-            progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: reading weights and following twins", i + 1, steps.Length));
+            if (i < steps.Length)
+            {
+                long step = steps[i];
+                int moment = cohort.Moments.ToList().FindIndex(moment => moment.Step == step);
+                // A moment is a step that all members have, so there the rows below are all members.
+                int[] members = moment >= 0 ? all : divergence.MembersAt(step);
+                FeatureMatrix[] features = ViewWeights(cohort, views, members, cohort.ReadWeights(members, member => cohort.CheckpointAt(member, step)));
+                if (moment >= 0)
+                    kept[moment] = features;
+                if (followed.Contains(step))
+                    Parallel.For(0, views.Count, view => divergence.Add(step, view, members, features[view]));
+            }
+            else
+            {
+                int moment = others[i - steps.Length];
+                kept[moment] = ViewWeights(cohort, views, all, cohort.ReadWeights(all, member => cohort.Moments[moment].Checkpoints[member]));
+            }
+            progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: reading weights and following twins", i + 1, steps.Length + others.Length));
         }
         return kept;
     }
@@ -117,10 +130,11 @@ public static class ZooAnalysis
                 matrices[v] = new FeatureMatrix(view.Name, members.Length, parameters, weights);
                 continue;
             }
+            IView fitted = view.Fit(cohort.Architecture, weights);
             int columns = view.FeatureNames(cohort.Architecture).Length;
             var values = new float[(long)members.Length * columns];
             Parallel.For(0, members.Length, row =>
-                view.Compute(cohort.Architecture, weights.AsSpan(row * parameters, parameters), values.AsSpan(row * columns, columns)));
+                fitted.Compute(cohort.Architecture, weights.AsSpan(row * parameters, parameters), values.AsSpan(row * columns, columns)));
             matrices[v] = new FeatureMatrix(view.Name, members.Length, columns, values);
         }
         return matrices;
@@ -137,7 +151,7 @@ public static class ZooAnalysis
         for (int m = 0; m < moments; m++)
         {
             int moment = m;
-            bool last = cohort.Moments[m].Step is not { } step || step == cohort.MatchedSteps[^1];
+            bool last = cohort.Moments[m].Name == Moment.End || cohort.Moments[m].Step is { } step && step == cohort.MatchedSteps[^1];
             scores[m] = new ClassificationScore[views.Count + 1][];
             for (int v = 0; v < views.Count; v++)
             {
@@ -147,10 +161,10 @@ public static class ZooAnalysis
             }
             AddScores(m, views.Count, [.. MomentScores.PlainNumbers(features[m][0], cohort, cohort.Moments[m])], [new RandomForest(options.Trees, options.Seed)]);
         }
-        RunAll(work, "scores");
+        RunAll(work, "scores", cohort, progress, cancellation);
         work.Clear();
         AddPermutations(Conclusions.MomentOf(cohort.Moments));
-        RunAll(work, "permuted labels");
+        RunAll(work, "permuted labels", cohort, progress, cancellation);
         return [.. cohort.Moments.Select((moment, m) => new PointAnalysis(
             moment.Name,
             moment.Title,
@@ -158,16 +172,6 @@ public static class ZooAnalysis
             MomentScores.Losses(cohort, moment, options),
             [.. views.Select((_, v) => structures[m, v] with { Classifications = scores[m][v] })],
             scores[m][^1]))];
-
-        void RunAll(List<Action> work, string stage)
-        {
-            int done = 0;
-            Parallel.For(0, work.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
-            {
-                work[i]();
-                progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: {stage}", Interlocked.Increment(ref done), work.Count));
-            });
-        }
 
         // Permuting costs as many runs as there are permutations, so it stands behind the score that a conclusion is drawn from: the best one of
         // each labeling that is asked about, at the moment that conclusions are about.
@@ -201,6 +205,62 @@ public static class ZooAnalysis
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// What single layers tell, and how much it helps to have more networks: of the moment that conclusions are about and the first labeling.
+    /// </summary>
+    private static (IReadOnlyList<LayerScore> Layers, IReadOnlyList<LearningCurve> Curves) ScoreParts(
+        Cohort cohort, IReadOnlyList<IView> views, FeatureMatrix[] features, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        int folds = Math.Min(options.Folds, cohort.InitSeeds);
+        if (cohort.Labelings.Count == 0 || folds < 2)
+            return ([], []);
+        Labeling labeling = cohort.Labelings[0];
+        int[] sizes = LearningCurves.SizesFor(cohort.InitSeeds, folds);
+        LayerScores.LayerColumns[][] layers = [.. views.Select(view => LayerScores.ColumnsOf(view, cohort.Architecture).ToArray())];
+        LayerScore[][] scores = [.. layers.Select(of => new LayerScore[of.Length])];
+        var points = new LearningPoint[views.Count, sizes.Length];
+        var work = new List<Action>();
+        for (int v = 0; v < views.Count; v++)
+        {
+            int view = v;
+            for (int l = 0; l < layers[v].Length; l++)
+            {
+                int layer = l;
+                work.Add(() => scores[view][layer] = LayerScores.Score(layers[view][layer], features[view], labeling, cohort, options));
+            }
+            for (int s = 0; s < sizes.Length; s++)
+            {
+                int size = s;
+                work.Add(() => points[view, size] = LearningCurves.Point(sizes[size], features[view], labeling, cohort, options));
+            }
+        }
+        RunAll(work, "layers and learning curves", cohort, progress, cancellation);
+        return ([.. scores.SelectMany(of => of)],
+            [.. views.Select((view, v) => new LearningCurve(labeling.Name, view.Name, labeling.Chance, [.. Enumerable.Range(0, sizes.Length).Select(size => points[v, size])]))]);
+    }
+
+    /// <summary>Tests every change of the data on every machine, in every view.</summary>
+    private static (IReadOnlyList<ChangeTest> Tests, IReadOnlyList<PowerCurve> Power) TestChanges(
+        Cohort cohort, IReadOnlyList<IView> views, FeatureMatrix[] features, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        var changes = new ChangeTests(cohort, options);
+        IReadOnlyList<ChangeTests.Case> cases = changes.Cases;
+        var found = new (IReadOnlyList<ChangeTest> Tests, IReadOnlyList<PowerCurve> Power)[cases.Count * views.Count];
+        RunAll([.. Enumerable.Range(0, found.Length).Select(i => (Action)(() => found[i] = changes.Run(cases[i / views.Count], views[i % views.Count], features[i % views.Count])))],
+            "tests of changed data", cohort, progress, cancellation);
+        return ([.. found.SelectMany(of => of.Tests)], [.. found.SelectMany(of => of.Power)]);
+    }
+
+    private static void RunAll(List<Action> work, string stage, Cohort cohort, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        int done = 0;
+        Parallel.For(0, work.Count, new ParallelOptions { CancellationToken = cancellation }, i =>
+        {
+            work[i]();
+            progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: {stage}", Interlocked.Increment(ref done), work.Count));
+        });
     }
 
     private static PopulationSummary Summarise(Population population, HashSet<int> analysed, string[] modifications)

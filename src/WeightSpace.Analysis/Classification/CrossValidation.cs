@@ -73,7 +73,8 @@ public static class CrossValidation
     /// <param name="classifier">What to train.</param>
     /// <param name="folds">The number of folds, 2 to the number of groups.</param>
     /// <param name="seed">The seed of the folds.</param>
-    public static CrossValidationResult Run(FeatureMatrix x, int[] labels, int[] groups, IClassifier classifier, int folds, ulong seed)
+    /// <param name="mostGroups">Groups to train on in each fold, drawn at random from those that the fold leaves; all by default.</param>
+    public static CrossValidationResult Run(FeatureMatrix x, int[] labels, int[] groups, IClassifier classifier, int folds, ulong seed, int mostGroups = int.MaxValue)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(labels);
@@ -85,10 +86,11 @@ public static class CrossValidation
         var predicted = new int[x.Rows];
         Parallel.For(0, folds, f =>
         {
-            int[] train = [.. Enumerable.Range(0, x.Rows).Where(row => fold[row] != f)];
             int[] test = [.. Enumerable.Range(0, x.Rows).Where(row => fold[row] == f)];
             if (test.Length == 0)
                 return; // groups of very unequal size can leave a fold without one
+            HashSet<int> trained = DrawGroups([.. Enumerable.Range(0, x.Rows).Where(row => fold[row] != f).Select(row => groups[row]).Distinct()], mostGroups, seed, f);
+            int[] train = [.. Enumerable.Range(0, x.Rows).Where(row => trained.Contains(groups[row]))];
             int[] answers = classifier.FitPredict(
                 x.SelectRows(train), [.. train.Select(row => labels[row])], classes, x.SelectRows(test));
             for (int i = 0; i < test.Length; i++)
@@ -96,6 +98,14 @@ public static class CrossValidation
         });
         bool[] correct = [.. predicted.Zip(labels, (answer, label) => answer == label)];
         return new CrossValidationResult(correct.Count(one => one) / (double)x.Rows, Intervals.Wilson(correct, groups), predicted, fold);
+    }
+
+    private static HashSet<int> DrawGroups(int[] groups, int most, ulong seed, int fold)
+    {
+        if (groups.Length <= most)
+            return [.. groups];
+        new RandomStream(seed, RandomPurpose.Folds, 1 + (ulong)fold).Shuffle<int>(groups);
+        return [.. groups[..most]];
     }
 
     private static void Add(double[] target, double[] counts, int sign)

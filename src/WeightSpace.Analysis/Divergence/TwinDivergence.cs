@@ -93,7 +93,7 @@ internal sealed class TwinDivergence
     }
 
     /// <summary>Everything measured, curves in the order of kinds, then machines with "all" first.</summary>
-    public DivergenceAnalysis Result()
+    public DivergenceAnalysis Result(IReadOnlyList<ChangeTest> tests, IReadOnlyList<PowerCurve> power)
     {
         string[] scopes = _machines.Length > 1 ? [AllMachines, .. _machines] : [AllMachines];
         IEnumerable<T> Curves<T>(Func<string, string, T?> curve) where T : class =>
@@ -105,7 +105,9 @@ internal sealed class TwinDivergence
                 view.View.Name,
                 [.. Curves((kind, machine) => view.Distances.TryGetValue((kind, machine), out List<DistanceAt>? points) ? new DistanceCurve(kind, machine, points) : null)],
                 [.. Curves((kind, machine) => view.Ratios.TryGetValue((kind, machine), out List<RatioAt>? points) ? new RatioCurve(kind, machine, points) : null)],
-                [.. Curves((kind, machine) => view.Directions.TryGetValue((kind, machine), out List<DirectionAt>? points) ? new DirectionCurve(kind, machine, points) : null)]))]);
+                [.. Curves((kind, machine) => view.Directions.TryGetValue((kind, machine), out List<DirectionAt>? points) ? new DirectionCurve(kind, machine, points) : null)]))],
+            tests,
+            power);
     }
 
     private IReadOnlyList<long> ChooseSteps()

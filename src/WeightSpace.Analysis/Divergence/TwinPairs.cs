@@ -12,6 +12,8 @@ internal sealed record PairSet(string Name, string Title, string Explanation, IR
 /// <summary>Finds the twins in a population: networks that share all but one declared factor.</summary>
 internal static class TwinPairs
 {
+    /// <summary>With a number behind it where the zoo has several modifications.</summary>
+    public const string Modified = "modified";
     public const string Reorder = "reorder";
     public const string OtherInit = "other-init";
     public const string Moved = "moved";

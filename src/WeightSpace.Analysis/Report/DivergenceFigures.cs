@@ -33,7 +33,8 @@ internal static class DivergenceFigures
     public static string RatiosAndDirections(ArchitectureAnalysis analysis, string id)
     {
         RatioCurve[] ratios = [.. analysis.Divergence.Views.Where(view => view.View == "raw").SelectMany(view => view.Ratios).Where(curve => curve.Kind == FirstModified(analysis) && curve.Points.Any(point => point.Ratio is not null))];
-        var directions = analysis.Divergence.Views.SelectMany(view => view.Directions.Where(curve => curve.Machine == "all" && (curve.Kind == FirstModified(analysis) || curve.Kind == "reorder")).Select(curve => (view.View, Curve: curve))).ToList();
+        // Three views are as many as can be told apart here; the table below the figure has all.
+        var directions = analysis.Divergence.Views.Where(view => view.View is "raw" or "statistics" or "invariant").SelectMany(view => view.Directions.Where(curve => curve.Machine == "all" && (curve.Kind == FirstModified(analysis) || curve.Kind == "reorder")).Select(curve => (view.View, Curve: curve))).ToList();
         if (ratios.Length == 0 && directions.Count == 0)
             return "";
         Dictionary<string, int> colours = Figure.MachineColours(analysis);
@@ -65,7 +66,7 @@ internal static class DivergenceFigures
             foreach ((string view, DirectionCurve curve) in directions)
             {
                 bool control = curve.Kind == "reorder";
-                string name = view == "raw" ? "raw weights" : view == "statistics" ? "s(W)" : "invariant";
+                string name = analysis.Views.First(summary => summary.Name == view).Short;
                 chart.Curve([.. curve.Points.Select(point => new CurvePoint(point.Step, point.Cosine.Value, point.Cosine.Low, point.Cosine.High))],
                     Figure.ViewStyle(view) + (control ? " control" : ""), control ? $"{name}, control" : name, !control);
                 words.Append($"Cosine, {name}, {curve.Kind}: {Html.Score(curve.Points[^1].Cosine)} at step {curve.Points[^1].Step}. ");

@@ -63,6 +63,8 @@ internal static class ReportSections
         PointAnalysis[] others = [.. analysis.Points.Where(other => other != point)];
         if (others.Length > 0 && analysis.Labelings.Count > 0)
             OtherMoments(analysis, others, writer);
+        Layers(analysis, point, writer);
+        writer.Write(LearningFigure.Draw(analysis, prefix + "learning"));
         writer.Write("</section>\n");
     }
 
@@ -122,7 +124,7 @@ internal static class ReportSections
 
     /// <summary>The moment that the conclusions and the tables are about: the last matched step, else the end.</summary>
     internal static int MainPoint(ArchitectureAnalysis analysis) =>
-        analysis.Points.Count > 1 && analysis.Points[^1].Name == "end" ? analysis.Points.Count - 2 : analysis.Points.Count - 1;
+        analysis.Points.ToList().FindLastIndex(point => point.Step is not null) is >= 0 and int last ? last : analysis.Points.Count - 1;
 
     internal static string ViewTitle(ArchitectureAnalysis analysis, string name) =>
         analysis.Views.FirstOrDefault(view => view.Name == name)?.Title ?? name switch { "norm" => "norm of the weights alone", "steps" => "number of steps alone", "eval_loss" => "held-out loss alone", "losses" => "both losses alone", _ => name };
@@ -191,6 +193,19 @@ internal static class ReportSections
             writer.Write($"<div class=\"note\"><p>\u2013 {Html.Escape(note)}</p></div>\n");
 
         static IEnumerable<ClassificationScore> Scores(PointAnalysis point) => point.Views.SelectMany(view => view.Classifications).Concat(point.Confounds);
+    }
+
+    private static void Layers(ArchitectureAnalysis analysis, PointAnalysis point, TextWriter writer)
+    {
+        if (analysis.LayerScores.Count == 0)
+            return;
+        string labeling = analysis.LayerScores[0].Labeling;
+        string[] views = [.. analysis.LayerScores.Select(score => score.View).Distinct()];
+        writer.Write($"<div class=\"wide\"><table><caption>Layer by layer: {Html.Escape(analysis.Labelings.First(item => item.Name == labeling).Title)} <small>{Html.Escape(point.Title)}; accuracy of a linear classifier that sees one layer alone [95 % interval]; chance {Html.Score(analysis.LayerScores[0].Chance)}.</small></caption><thead><tr><th>layer</th><th class=\"text\">kind</th>"
+            + string.Concat(views.Select(view => $"<th>{Html.Escape(ViewTitle(analysis, view))}</th>")) + "</tr></thead><tbody>\n");
+        foreach (var layer in analysis.LayerScores.GroupBy(score => (score.Layer, score.Type)))
+            writer.Write($"<tr><th>{Html.Escape(layer.Key.Layer)}</th><td class=\"text\">{Html.Escape(layer.Key.Type)}</td>{string.Concat(views.Select(view => $"<td>{Html.Score(layer.FirstOrDefault(score => score.View == view)?.Accuracy)}</td>"))}</tr>\n");
+        writer.Write("</tbody></table></div>\n");
     }
 
     private static string Classifier(string name) => name == "forest" ? "random forest" : name;

@@ -14,15 +14,17 @@ internal static class StructureFigures
         if (views.Length == 0)
             return "";
         const double left = 8, gap = 20;
-        double side = (Width - (2 * left) - (2 * gap)) / 3;
+        const int across = 3;
+        double side = (Width - (2 * left) - ((across - 1) * gap)) / across, down = side + 75;
+        int rows = (views.Length + across - 1) / across;
         Dictionary<string, int> colours = Figure.MachineColours(analysis);
         var svg = new StringBuilder();
         for (int v = 0; v < views.Length; v++)
         {
             ViewAtPoint view = views[v];
-            double from = left + (v * (side + gap)), top = 30;
+            double from = left + (v % across * (side + gap)), top = 30 + (v / across * down);
             Scale x = Padded(view.Scores.Select(score => score[0]), from, from + side), y = Padded(view.Scores.Select(score => score[1]), top + side, top);
-            svg.Append($"<text class=\"panel\" x=\"{Html.Pixel(from)}\" y=\"16\">{Html.Escape(analysis.Views.First(summary => summary.Name == view.View).Title)}</text>");
+            svg.Append($"<text class=\"panel\" x=\"{Html.Pixel(from)}\" y=\"{Html.Pixel(top - 14)}\">{Html.Escape(analysis.Views.First(summary => summary.Name == view.View).Title)}</text>");
             svg.Append($"<rect class=\"frame\" x=\"{Html.Pixel(from)}\" y=\"{Html.Pixel(top)}\" width=\"{Html.Pixel(side)}\" height=\"{Html.Pixel(side)}\"/>");
             for (int member = 0; member < view.Scores.Count; member++)
             {
@@ -36,7 +38,7 @@ internal static class StructureFigures
         string alternative = $"Scatter of {analysis.Members.Count} networks at {point.Title}. " + string.Join(" ", views.Select(view =>
             $"{view.View}: the two components hold {Html.Pixel(100 * (view.VarianceShares[0] + view.VarianceShares[1]))} % of the variance; "
             + string.Join(", ", view.Silhouettes.Select(score => $"silhouette by {score.Labeling} {Html.Score(score.Silhouette.Value)}")) + "."));
-        return Figure.Wrap(id, Width, 30 + side + 40, $"Principal components at {point.Title}", alternative, svg.ToString(), Figure.MachineLegend(analysis, lines: false),
+        return Figure.Wrap(id, Width, (rows * down) - 5, $"Principal components at {point.Title}", alternative, svg.ToString(), Figure.MachineLegend(analysis, lines: false),
             $"Each dot is a network at {Html.Escape(point.Title)}, placed by the two directions in which the population varies most. Networks that lie together have similar features in that view. "
             + "Two directions are a small part of all: groups may be apart without showing here.");
     }

@@ -50,7 +50,7 @@ internal static class TrainingFigures
             var chart = new Chart(svg, new Scale(-0.5, analysis.Points.Count - 0.5, from, from + panel, ScaleKind.Linear), new Scale(0, 1, 290, 56, ScaleKind.Linear));
             chart.Axes(Short(labeling.Title), "training step", "accuracy", xTicks: false);
             for (int p = 0; p < analysis.Points.Count; p++)
-                chart.Tick(chart.X.At(p), analysis.Points[p].Step is { } step ? Compact(step) : "end");
+                chart.Tick(chart.X.At(p), analysis.Points[p].Step is { } step ? Compact(step) : analysis.Points[p].Name);
             chart.Level(labeling.Chance, null);
             foreach ((string features, string name, string style) in Series(analysis))
             {
@@ -60,7 +60,7 @@ internal static class TrainingFigures
                     continue;
                 chart.Curve(points, style, null, withBand: false);
                 if (style[0] == 'v')
-                    chart.Bars(points, style, style switch { "v0" => -4, "v1" => 0, _ => 4 });
+                    chart.Bars(points, style, 4 * (analysis.Views.ToList().FindIndex(view => view.Name == features) - ((analysis.Views.Count - 1) / 2.0)));
                 words.Append($"{labeling.Title}, {name}: {string.Join(", ", points.Select(point => Html.Score(point.Y)))}. ");
             }
         }
@@ -68,14 +68,14 @@ internal static class TrainingFigures
             $"<span><svg viewBox=\"0 0 30 12\" class=\"key\" aria-hidden=\"true\"><line class=\"curve {series.Style}\" x1=\"1\" x2=\"29\" y1=\"6\" y2=\"6\"/>{(series.Style[0] == 'v' ? $"<circle class=\"dot {series.Style}\" cx=\"15\" cy=\"6\" r=\"3.5\"/>" : "")}</svg>{series.Name}</span> "))
             + "<span><svg viewBox=\"0 0 30 12\" class=\"key\" aria-hidden=\"true\"><line class=\"level\" x1=\"1\" x2=\"29\" y1=\"6\" y2=\"6\"/></svg>chance</span></p>";
         return Figure.Wrap(id, Width, 332, "Accuracy of a random forest over training", $"Accuracy at {string.Join(", ", analysis.Points.Select(point => point.Title))}. {words}", svg.ToString(), legend,
-            "How often a random forest names the right group from each view of the weights, at matched steps of training. Bars are 95 % intervals. "
+            "How often a random forest names the right group from each view of the weights, at matched steps of training, at a matched loss where there is one, and at the end. Bars are 95 % intervals. "
             + "Thin lines see one plain number instead of the weights: their norm, or the held-out loss.");
     }
 
     private static IEnumerable<(string Features, string Name, string Style)> Series(ArchitectureAnalysis analysis)
     {
         foreach (ViewSummary view in analysis.Views)
-            yield return (view.Name, view.Name == "raw" ? "raw weights" : view.Name == "statistics" ? "s(W)" : "invariant", Figure.ViewStyle(view.Name));
+            yield return (view.Name, view.Short, Figure.ViewStyle(view.Name));
         yield return ("norm", "norm alone", "plain thin");
         yield return ("eval_loss", "held-out loss alone", "plain thin dashed");
     }

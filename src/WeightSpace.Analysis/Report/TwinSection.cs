@@ -21,6 +21,8 @@ internal static class TwinSection
             Distances(analysis, writer);
             Ratios(analysis, writer);
             Directions(analysis, writer);
+            Tests(analysis, writer);
+            Power(analysis, writer);
             writer.Write("<h3>How to read this</h3>\n<p>A ratio of 1 means that the change of the data moves a network just as far as chance does. The paired test asks whether the difference in distance has one sign over initial seeds; it is not corrected for looking at many steps. "
                 + "A common direction is the stronger sign: chance moves each network its own way, so displacements of different networks have a mean cosine of 0. "
                 + "In views of statistics a common direction can also come from weights that merely grow more; the control beside it grows by its own draws only.</p>\n");
@@ -85,6 +87,47 @@ internal static class TwinSection
         }
         writer.Write("</tbody></table></div>\n");
     }
+
+    private static void Tests(ArchitectureAnalysis analysis, TextWriter writer)
+    {
+        if (analysis.Divergence.Tests.Count == 0)
+            return;
+        string[] views = [.. analysis.Divergence.Tests.Select(test => test.View).Distinct()];
+        writer.Write($"<div class=\"wide\"><table><caption>Can changed data be told from chance? <small>{Html.Escape(analysis.Points[ReportSections.MainPoint(analysis)].Title)}; effect, p; in brackets the same test where there is nothing to find.</small></caption><thead><tr><th>machine</th><th class=\"text\">change</th><th class=\"text\">test</th><th>networks</th>"
+            + string.Concat(views.Select(view => $"<th>{Html.Escape(ReportSections.ViewTitle(analysis, view))}</th>")) + "</tr></thead><tbody>\n");
+        foreach (var machine in analysis.Divergence.Tests.GroupBy(test => test.Machine))
+        {
+            bool first = true;
+            foreach (var row in machine.GroupBy(test => (test.Kind, test.Test)))
+            {
+                writer.Write($"<tr{(first ? " class=\"first\"" : "")}><th>{(first ? Html.Escape(machine.Key) : "")}</th><td class=\"text\">{Html.Escape(row.Key.Kind)}</td><td class=\"text\">{TestTitle(row.Key.Test)}</td><td>{row.First().Networks}</td>"
+                    + string.Concat(views.Select(view => row.FirstOrDefault(test => test.View == view) is { } test ? $"<td>{Score(test.Result)}{(test.Control is { } control ? $" [{Score(control)}]" : "")}</td>" : "<td>\u2013</td>")) + "</tr>\n");
+                first = false;
+            }
+        }
+        writer.Write("</tbody></table></div>\n<p class=\"rule\">Twins: the mean cosine between displacements of different initial seeds. Energy: the coefficient of inhomogeneity of two groups that share no initial seed, 0 for equal distributions. "
+            + "Classifier: the accuracy of a linear classifier that learned from half of each group. No p is corrected for the number of tests.</p>\n");
+    }
+
+    private static void Power(ArchitectureAnalysis analysis, TextWriter writer)
+    {
+        if (analysis.Divergence.Power.Count == 0)
+            return;
+        int[] sizes = [.. analysis.Divergence.Power.SelectMany(curve => curve.Points).Select(point => point.Networks).Distinct().Order()];
+        PowerCurve any = analysis.Divergence.Power[0];
+        writer.Write($"<div class=\"wide\"><table><caption>Power by the number of networks <small>Share of {any.Draws} random choices of networks in which the test finds the change at p \u2264 {any.Level}; in brackets its false alarms on the control.</small></caption><thead><tr><th>machine</th><th class=\"text\">change</th><th class=\"text\">test</th><th class=\"text\">view</th>"
+            + string.Concat(sizes.Select(size => $"<th>{size}</th>")) + "</tr></thead><tbody>\n");
+        foreach (PowerCurve curve in analysis.Divergence.Power)
+        {
+            writer.Write($"<tr><th>{Html.Escape(curve.Machine)}</th><td class=\"text\">{Html.Escape(curve.Kind)}</td><td class=\"text\">{TestTitle(curve.Test)}</td><td class=\"text\">{Html.Escape(ReportSections.ViewTitle(analysis, curve.View))}</td>"
+                + string.Concat(sizes.Select(size => curve.Points.FirstOrDefault(point => point.Networks == size) is { } point ? $"<td>{Html.Score(point.Power.Value)}{(point.FalseAlarms is { } alarms ? $" [{Html.Score(alarms.Value)}]" : "")}</td>" : "<td>\u2013</td>")) + "</tr>\n");
+        }
+        writer.Write("</tbody></table></div>\n");
+    }
+
+    private static string Score(TestScore score) => $"{Html.Score(score.Effect)}, {Html.PValue(score.PValue)}";
+
+    private static string TestTitle(string test) => test switch { "twins" => "twins, shared direction", "energy" => "groups, energy distance", _ => "groups, classifier" };
 
     private static string Machine(string name) => name == "all" ? "all machines" : Html.Escape(name);
 

@@ -1,3 +1,5 @@
+using WeightSpace.Networks;
+
 namespace WeightSpace.Analysis.Views;
 
 /// <summary>Takes features in order: their values, or their names, so that one walk over the layout gives both.</summary>
@@ -10,6 +12,19 @@ internal sealed class FeatureSink
 
     /// <summary>A sink of values, which counts on past its end.</summary>
     public FeatureSink(float[] values) => _values = values;
+
+    /// <summary>Runs a walk that gives values into <paramref name="features"/>, which must have just the room that it needs.</summary>
+    public static void Compute(Architecture architecture, ReadOnlySpan<float> weights, Span<float> features, Action<Architecture, ReadOnlyMemory<float>, FeatureSink> write)
+    {
+        if (weights.Length != architecture.Parameters.Count)
+            throw new ArgumentException($"the block holds {weights.Length} weights, the architecture has {architecture.Parameters.Count}", nameof(weights));
+        var values = new float[features.Length];
+        var sink = new FeatureSink(values);
+        write(architecture, weights.ToArray(), sink);
+        if (sink.Count != features.Length)
+            throw new ArgumentException($"there is room for {features.Length} features, the view has {sink.Count}", nameof(features));
+        values.CopyTo(features);
+    }
 
     public List<string>? Names { get; }
 

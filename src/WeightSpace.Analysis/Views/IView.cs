@@ -8,11 +8,14 @@ namespace WeightSpace.Analysis.Views;
 /// </summary>
 public interface IView
 {
-    /// <summary>The word for this view in results: <c>raw</c>, <c>statistics</c>, <c>invariant</c>.</summary>
+    /// <summary>The word for this view in results: <c>raw</c>, <c>aligned</c>, <c>statistics</c>, <c>spectral</c>, <c>invariant</c>.</summary>
     string Name { get; }
 
     /// <summary>What reports call it.</summary>
     string Title { get; }
+
+    /// <summary>The same for the legend of a figure.</summary>
+    string Short { get; }
 
     /// <summary>One sentence for a reader who has never heard of it.</summary>
     string Explanation { get; }
@@ -25,6 +28,10 @@ public interface IView
 
     /// <summary>Whether the view is defined for networks of this architecture.</summary>
     bool Reads(Architecture architecture) => true;
+
+    /// <summary>The view for one population; itself, unless it needs something of the population (a reference to align to).</summary>
+    /// <param name="weights">All its networks at one moment, [networks, parameter].</param>
+    IView Fit(Architecture architecture, ReadOnlyMemory<float> weights) => this;
 
     /// <summary>The name of each feature, [features]; its length is the number of features of this architecture.</summary>
     string[] FeatureNames(Architecture architecture);
@@ -39,7 +46,7 @@ public interface IView
 /// <summary>The views that an analysis of a zoo takes, from the plainest to the one that sees most.</summary>
 public static class WeightViews
 {
-    public static IReadOnlyList<IView> All { get; } = [new RawView(), new StatisticsView(), new InvariantView()];
+    public static IReadOnlyList<IView> All { get; } = [new RawView(), new AlignedView(), new StatisticsView(), new SpectralView(), new InvariantView()];
 
     internal static void CheckLengths(int parameters, int weights, int features, int expectedFeatures)
     {

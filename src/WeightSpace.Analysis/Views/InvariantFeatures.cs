@@ -8,72 +8,51 @@ internal static class InvariantFeatures
     /// <summary>More fixed indices than this and the cosines of all their pairs are left out: they would outnumber everything else.</summary>
     private const int MostPairedIndices = 32;
 
-    private static readonly string[] GruGates = ["r", "z", "n"];
-
-    public static void Write(Architecture architecture, ReadOnlySpan<float> weights, FeatureSink sink)
+    public static void Write(Architecture architecture, ReadOnlyMemory<float> weights, FeatureSink sink)
     {
         foreach (ParameterInfo parameter in architecture.Parameters.Parameters)
         {
-            if (parameter.Axes.Count > 2 || parameter.Axes.Skip(1).Any(axis => axis.Blocks != 1))
-                throw new ArgumentException($"parameter '{parameter.Name}' has shape [{string.Join(", ", parameter.Shape)}]; vectors and matrices with gates along the rows are known", nameof(architecture));
-            ReadOnlySpan<float> values = weights.Slice(parameter.Offset, parameter.Count);
-            for (int block = 0; block < parameter.Axes[0].Blocks; block++)
+            foreach (WeightSlice slice in WeightSlice.Of(parameter, weights))
             {
-                string owner = parameter.Axes[0].Blocks == 1 ? parameter.Name : sink.Names is null ? "" : $"{parameter.Name}({Gate(parameter, block)})";
-                if (parameter.Axes.Count == 1)
-                    WriteVector(Block(values, parameter, block), parameter.Axes[0], owner, sink);
+                if (slice.Columns == 1 && !slice.ColumnsMove)
+                    WriteVector(slice, sink);
                 else
-                    WriteMatrix(Block(values, parameter, block), parameter.Axes[0], parameter.Axes[1], owner, sink);
+                    WriteMatrix(slice, sink);
             }
         }
         WriteAlignments(architecture, weights, sink);
-        WritePaths(architecture, weights, sink);
+        WritePaths(architecture, weights.Span, sink);
     }
 
-    private static string Gate(ParameterInfo parameter, int block) => parameter.Axes[0].Blocks == 3 ? GruGates[block] : $"{block}";
-
-    /// <summary>One gate's values of a parameter, row-major, as doubles.</summary>
-    private static double[] Block(ReadOnlySpan<float> values, ParameterInfo parameter, int block)
+    private static void WriteVector(WeightSlice slice, FeatureSink sink)
     {
-        int size = parameter.Count / parameter.Axes[0].Blocks;
-        var result = new double[size];
-        ReadOnlySpan<float> source = values.Slice(block * size, size);
-        for (int i = 0; i < size; i++)
-            result[i] = source[i];
-        return result;
-    }
-
-    private static void WriteVector(double[] values, ParameterAxis axis, string owner, FeatureSink sink)
-    {
-        if (axis.Permutation is not null)
+        if (slice.RowsMove)
         {
-            sink.AddSet(owner, "", -1, values);
+            sink.AddSet(slice.Name, "", -1, slice.Values);
             return;
         }
-        for (int i = 0; i < values.Length; i++)
-            sink.Add(owner, "value", i, "", values[i]);
+        for (int i = 0; i < slice.Values.Length; i++)
+            sink.Add(slice.Name, "value", i, "", slice.Values[i]);
     }
 
-    /// <summary><paramref name="values"/> is [rows.Units, columns.Units].</summary>
-    private static void WriteMatrix(double[] values, ParameterAxis rows, ParameterAxis columns, string owner, FeatureSink sink)
+    private static void WriteMatrix(WeightSlice slice, FeatureSink sink)
     {
-        int height = rows.Units, width = columns.Units;
-        bool rowsMove = rows.Permutation is not null, columnsMove = columns.Permutation is not null;
-        if (!rowsMove && !columnsMove)
+        (string owner, double[] values) = (slice.Name, slice.Values);
+        if (!slice.RowsMove && !slice.ColumnsMove)
         {
             for (int i = 0; i < values.Length; i++)
                 sink.Add(owner, "value", i, "", values[i]);
             return;
         }
-        if (rowsMove && columnsMove)
+        if (slice.RowsMove && slice.ColumnsMove)
         {
-            WriteHiddenMatrix(values, height, width, rows.Permutation == columns.Permutation, owner, sink);
+            WriteHiddenMatrix(values, slice.Rows, slice.Columns, slice.SameUnits, owner, sink);
             return;
         }
         // One axis keeps its meaning: take the matrix so that it lies along the rows, [fixed, hidden].
-        string part = rowsMove ? "input" : "output";
-        double[] byFixed = rowsMove ? Transpose(values, height, width) : values;
-        (int fixedCount, int hidden) = rowsMove ? (width, height) : (height, width);
+        string part = slice.RowsMove ? "input" : "output";
+        double[] byFixed = slice.RowsMove ? Transpose(values, slice.Rows, slice.Columns) : values;
+        (int fixedCount, int hidden) = slice.RowsMove ? (slice.Columns, slice.Rows) : (slice.Rows, slice.Columns);
         if (fixedCount <= MostPairedIndices)
             WriteCosines(byFixed, fixedCount, hidden, owner, sink);
         sink.AddQuantiles(owner, "unit_norm", -1, RowNorms(Transpose(byFixed, fixedCount, hidden), hidden, fixedCount));
@@ -139,34 +118,39 @@ internal static class InvariantFeatures
     }
 
     /// <summary>For each set of hidden units, how incoming norm, outgoing norm, self-connection and each bias go together over the units.</summary>
-    private static void WriteAlignments(Architecture architecture, ReadOnlySpan<float> weights, FeatureSink sink)
+    private static void WriteAlignments(Architecture architecture, ReadOnlyMemory<float> weights, FeatureSink sink)
     {
-        IReadOnlyList<ParameterInfo> parameters = architecture.Parameters.Parameters;
-        foreach (string units in parameters.SelectMany(parameter => parameter.Axes).Select(axis => axis.Permutation).OfType<string>().Distinct())
+        foreach (UnitGroup group in UnitGroup.Of(architecture.Parameters))
         {
-            int count = parameters.SelectMany(parameter => parameter.Axes).First(axis => axis.Permutation == units).Units;
+            int count = group.Units;
             double[] incoming = new double[count], outgoing = new double[count];
             var vectors = new List<(string Name, double[] Values)> { ("in", incoming), ("out", outgoing) };
-            foreach (ParameterInfo parameter in parameters)
+            foreach (ParameterInfo parameter in architecture.Parameters.Parameters)
             {
-                ReadOnlySpan<float> values = weights.Slice(parameter.Offset, parameter.Count);
-                bool first = parameter.Axes[0].Permutation == units;
-                bool second = parameter.Axes.Count > 1 && parameter.Axes[1].Permutation == units;
-                for (int block = 0; block < parameter.Axes[0].Blocks && (first || second); block++)
+                bool first = parameter.Axes[0].Permutation == group.Name;
+                bool second = parameter.Axes.Count > 1 && parameter.Axes[1].Permutation == group.Name;
+                if (!first && !second)
+                    continue;
+                int size = parameter.Count / parameter.Axes[0].Blocks, width = size / parameter.Axes[0].Units;
+                for (int block = 0; block < parameter.Axes[0].Blocks; block++)
                 {
-                    double[] matrix = Block(values, parameter, block);
-                    int width = matrix.Length / parameter.Axes[0].Units;
-                    if (parameter.Axes.Count == 1)
+                    ReadOnlySpan<float> values = weights.Span.Slice(parameter.Offset + (block * size), size);
+                    if (parameter.Axes.Count == 1 && width == 1)
                     {
-                        vectors.Add((sink.Names is null ? "" : $"{parameter.Name}({block})", matrix));
+                        vectors.Add((sink.Names is null ? "" : $"{parameter.Name}({block})", ToDoubles(values)));
                         continue;
                     }
                     if (first && second)
-                        vectors.Add((sink.Names is null ? "" : $"{parameter.Name}({block}).diagonal", [.. Enumerable.Range(0, count).Select(i => matrix[(i * width) + i])]));
+                    {
+                        var diagonal = new double[count];
+                        for (int i = 0; i < count; i++)
+                            diagonal[i] = values[(i * width) + i];
+                        vectors.Add((sink.Names is null ? "" : $"{parameter.Name}({block}).diagonal", diagonal));
+                    }
                     if (first)
-                        AddSquares(incoming, matrix, width, byRow: true);
+                        AddSquares(incoming, values, index => index / width);
                     else
-                        AddSquares(outgoing, matrix, width, byRow: false);
+                        AddSquares(outgoing, values, index => index % width / (width / count));
                 }
             }
             for (int i = 0; i < count; i++)
@@ -177,62 +161,53 @@ internal static class InvariantFeatures
             for (int a = 0; a < vectors.Count; a++)
             {
                 for (int b = a + 1; b < vectors.Count; b++)
-                    sink.Add(units, sink.Names is null ? "" : $"{vectors[a].Name}~{vectors[b].Name}", -1, "", SetStatistics.Correlation(vectors[a].Values, vectors[b].Values));
+                    sink.Add(group.Name, sink.Names is null ? "" : $"{vectors[a].Name}~{vectors[b].Name}", -1, "", SetStatistics.Correlation(vectors[a].Values, vectors[b].Values));
             }
         }
     }
 
-    private static void AddSquares(double[] sums, double[] matrix, int width, bool byRow)
+    private static void AddSquares(double[] sums, ReadOnlySpan<float> values, Func<int, int> unit)
     {
-        for (int i = 0; i < matrix.Length; i++)
-            sums[byRow ? i / width : i % width] += matrix[i] * matrix[i];
+        for (int i = 0; i < values.Length; i++)
+            sums[unit(i)] += (double)values[i] * values[i];
     }
 
-    /// <summary>Products of the layers' first matrices; of a layer with gates, the last gate (a GRU's candidate state).</summary>
+    private static double[] ToDoubles(ReadOnlySpan<float> values)
+    {
+        var doubles = new double[values.Length];
+        for (int i = 0; i < values.Length; i++)
+            doubles[i] = values[i];
+        return doubles;
+    }
+
+    /// <summary>Products of the layers' matrices from the inputs to each depth, from each depth to the outputs, and from end to end.</summary>
     private static void WritePaths(Architecture architecture, ReadOnlySpan<float> weights, FeatureSink sink)
     {
-        LayerSpec[] specs = [.. architecture.Layers.Where(layer => layer.Mixes)];
-        int inputs = architecture.Inputs, outputs = architecture.Outputs, layers = specs.Length;
-        var matrices = new double[layers][];
-        for (int layer = 0; layer < layers; layer++)
+        var matrices = new List<WeightSlice>();
+        for (int layer = 0; layer < architecture.Layers.Count; layer++)
         {
-            ParameterInfo parameter = architecture.Parameters.Parameters.First(first => first.Offset == architecture.Parameters.OffsetOf(architecture.Layers.ToList().IndexOf(specs[layer])));
-            matrices[layer] = Block(weights.Slice(parameter.Offset, parameter.Count), parameter, parameter.Axes[0].Blocks - 1);
+            if (architecture.Layers[layer].Mixes)
+                matrices.Add(WeightSlice.Leading(architecture, layer, weights));
         }
-        double[] path = matrices[0]; // [units of the layer, inputs]
+        int layers = matrices.Count, inputs = matrices[0].Columns, outputs = matrices[^1].Rows;
+        double[] path = matrices[0].Values; // [units of the layer, inputs]
         for (int layer = 1; layer < layers; layer++)
         {
-            path = Multiply(matrices[layer], path, specs[layer].Outputs, specs[layer].Inputs, inputs);
-            double[] norms = RowNorms(Transpose(path, specs[layer].Outputs, inputs), inputs, specs[layer].Outputs);
+            path = matrices[layer].Times(path, inputs);
+            double[] norms = RowNorms(Transpose(path, matrices[layer].Rows, inputs), inputs, matrices[layer].Rows);
             for (int i = 0; i < inputs; i++)
                 sink.Add("path", sink.Names is null ? "" : $"to_layer{layer}.input", i, "norm", norms[i]);
         }
         for (int i = 0; i < path.Length; i++)
             sink.Add("path", "value", i, "", path[i]);
-        path = matrices[^1]; // [outputs, units before the layer]
+        path = matrices[^1].Values; // [outputs, units before the layer]
         for (int layer = layers - 2; layer >= 0; layer--)
         {
-            path = Multiply(path, matrices[layer], outputs, specs[layer].Outputs, specs[layer].Inputs);
-            double[] norms = RowNorms(path, outputs, specs[layer].Inputs);
+            path = new WeightSlice("", path, outputs, matrices[layer].Rows, false, false, false).Times(matrices[layer].Values, matrices[layer].Columns);
+            double[] norms = RowNorms(path, outputs, matrices[layer].Columns);
             for (int i = 0; i < outputs; i++)
                 sink.Add("path", sink.Names is null ? "" : $"from_layer{layer}.output", i, "norm", norms[i]);
         }
-    }
-
-    /// <summary>a [n, k] times b [k, m].</summary>
-    private static double[] Multiply(double[] a, double[] b, int n, int k, int m)
-    {
-        var product = new double[n * m];
-        for (int i = 0; i < n; i++)
-        {
-            for (int inner = 0; inner < k; inner++)
-            {
-                double factor = a[(i * k) + inner];
-                for (int j = 0; j < m; j++)
-                    product[(i * m) + j] += factor * b[(inner * m) + j];
-            }
-        }
-        return product;
     }
 
     private static double[] Transpose(double[] values, int height, int width)

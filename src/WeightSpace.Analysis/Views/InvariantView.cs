@@ -10,14 +10,15 @@ namespace WeightSpace.Analysis.Views;
 /// <remarks>
 /// Reconstructed: published work takes statistics of whole tensors (s(W)) or learns equivariant layers (Navon et al., arXiv 2301.12780;
 /// Zhou et al., arXiv 2302.14040), whose symmetric sums over rows, columns, diagonals and both are what is written out here by hand.
-/// Five families, for every parameter and gate:
+/// Five families, for every parameter and gate; where hidden units meet at several places (the taps of a kernel, the pixels behind a flattened image), for each place and for the
+/// norms over all places:
 /// <list type="number">
 /// <item>sets: mean, standard deviation, root mean square, least, greatest and quartiles of the values along the hidden axes;</item>
 /// <item>norms: quantiles of row norms, column norms, row means and column means; of the diagonal of hidden-to-hidden gates, which stays
 /// a set because rows and columns are reordered together; the participation ratio |W|^4 / |W W^T|^2, the number of directions in use;</item>
 /// <item>cosines of pairs of columns (rows) that belong to two inputs (outputs) of the network: whether the hidden units use them together;</item>
 /// <item>alignments: the correlation over hidden units of incoming norm, outgoing norm, self-connections and biases;</item>
-/// <item>paths: the product of the layers' matrices (a GRU's candidate gate) from the inputs to each depth, from each depth to the outputs, and
+/// <item>paths: the product of the layers' matrices (of a recurrent layer the candidate gate, of a kernel the sum of its taps) from the inputs to each depth, from each depth to the outputs, and
 /// from end to end, where the sum over hidden units leaves no order: |path| for each input and output, and the end-to-end [outputs, inputs].</item>
 /// </list>
 /// </remarks>
@@ -27,14 +28,12 @@ public sealed class InvariantView : IView
 
     public string Title => "Invariant features";
 
+    public string Short => "invariant";
+
     public string Explanation =>
         "Statistics for each gate, each input and each output, norms and paths through the layers, all unchanged when hidden units are reordered.";
 
     public bool IsStandardised => true;
-
-    /// <summary>Vectors and matrices, with gates along the rows alone: dense and recurrent layers, and normalisation between them.</summary>
-    public bool Reads(Architecture architecture) => architecture.Parameters.Parameters.All(parameter =>
-        parameter.Axes.Count <= 2 && parameter.Axes.All(axis => axis.Inner == 1) && parameter.Axes.Skip(1).All(axis => axis.Blocks == 1));
 
     public string[] FeatureNames(Architecture architecture)
     {
@@ -43,15 +42,6 @@ public sealed class InvariantView : IView
         return [.. sink.Names!];
     }
 
-    public void Compute(Architecture architecture, ReadOnlySpan<float> weights, Span<float> features)
-    {
-        if (weights.Length != architecture.Parameters.Count)
-            throw new ArgumentException($"the block holds {weights.Length} weights, the architecture has {architecture.Parameters.Count}", nameof(weights));
-        var values = new float[features.Length];
-        var sink = new FeatureSink(values);
-        InvariantFeatures.Write(architecture, weights, sink);
-        if (sink.Count != features.Length)
-            throw new ArgumentException($"there is room for {features.Length} features, the view has {sink.Count}", nameof(features));
-        values.CopyTo(features);
-    }
+    public void Compute(Architecture architecture, ReadOnlySpan<float> weights, Span<float> features) =>
+        FeatureSink.Compute(architecture, weights, features, InvariantFeatures.Write);
 }

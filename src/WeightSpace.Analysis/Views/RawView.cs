@@ -9,6 +9,8 @@ public sealed class RawView : IView
 
     public string Title => "Raw weights";
 
+    public string Short => "raw weights";
+
     public string Explanation =>
         "Every weight as it is. Two networks that compute the same function with their hidden units in another order look unrelated here.";
 

@@ -17,6 +17,8 @@ public sealed class StatisticsView : IView
 
     public string Title => "Layer statistics s(W)";
 
+    public string Short => "s(W)";
+
     public string Explanation =>
         "For each layer's weights and biases apart: mean, variance and five percentiles. The order of the hidden units makes no difference here.";
 

@@ -23,13 +23,15 @@ internal static class AnalyzeCommand
         var permutations = new Option<int>("--permutations") { Description = "Permutations of the labels behind a score's baseline; 0 for none.", HelpName = "N", DefaultValueFactory = _ => defaults.Permutations };
         var trees = new Option<int>("--trees") { Description = "Trees of a random forest.", HelpName = "N", DefaultValueFactory = _ => defaults.Trees };
         var networks = new Option<int>("--max-networks") { Description = "Networks of one architecture that are analysed; of a larger zoo, initial seeds are drawn.", HelpName = "N", DefaultValueFactory = _ => defaults.MaxNetworks };
-        var command = new Command("analyze", "Ask a zoo's weights which networks learned the same thing.") { folder, output, seed, permutations, trees, networks };
+        var power = new Option<int>("--power") { Description = "Random choices of networks behind each point of a power curve of the tests of changed data; 0 for no curves.", HelpName = "DRAWS", DefaultValueFactory = _ => defaults.PowerDraws };
+        var command = new Command("analyze", "Ask a zoo's weights which networks learned the same thing.") { folder, output, seed, permutations, trees, networks, power };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             var options = new AnalysisOptions
             {
                 Seed = parsed.GetValue(seed),
-                Permutations = parsed.GetValue(permutations) is var count and >= 0 ? count : throw new InputException($"--permutations: found {parsed.GetValue(permutations)}, expected 0 or more"),
+                Permutations = NotNegative(parsed, permutations),
+                PowerDraws = NotNegative(parsed, power),
                 Trees = TrainCommand.Positive(parsed, trees),
                 MaxNetworks = TrainCommand.Positive(parsed, networks),
             };
@@ -40,6 +42,9 @@ internal static class AnalyzeCommand
         }));
         return command;
     }
+
+    private static int NotNegative(ParseResult parsed, Option<int> option) =>
+        parsed.GetValue(option) is var count and >= 0 ? count : throw new InputException($"{option.Name}: found {parsed.GetValue(option)}, expected 0 or more");
 
     /// <summary>Analyses a zoo and writes the report and its numbers.</summary>
     public static (AnalysisResult Result, Answer Answer) Analyze(CommandContext context, string folder, string output, AnalysisOptions options)

@@ -19,7 +19,7 @@ internal sealed class Expansion
     private readonly List<FactorAxis> _grid;
     private readonly List<IReadOnlyList<FactorAxis>> _list;
     private readonly ulong[] _initSeeds;
-    private readonly ulong[] _dataSeeds;
+    private readonly DataSeed[] _dataSeeds;
 
     /// <summary>A task's modification key by its number: equal keys have the same.</summary>
     private readonly int[] _keyNumbers;
@@ -30,7 +30,7 @@ internal sealed class Expansion
     private readonly HashSet<YamlNode> _applied = new(ReferenceEqualityComparer.Instance);
 
     public Expansion(YamlSection top, IReadOnlyList<Architecture> architectures, IReadOnlyList<TaskGrid> tasks, TrainingBase training,
-        List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list, ulong[] initSeeds, ulong[] dataSeeds)
+        List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list, ulong[] initSeeds, DataSeed[] dataSeeds)
     {
         (_top, _architectures, _tasks, _training, _grid, _list, _initSeeds, _dataSeeds) = (top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
         Columns = FindColumns();

@@ -48,7 +48,8 @@ internal static class ExperimentParser
         List<IReadOnlyList<FactorAxis>> list = ParseFactorList(top);
         TrainingBase training = ParseTraining(top, anyTask, grid, list);
         YamlSection? seeds = top.FindSection("seeds", "init", "data");
-        ulong[] initSeeds = ParseSeeds(top, seeds, "init"), dataSeeds = ParseSeeds(top, seeds, "data");
+        ulong[] initSeeds = seeds?.FindItems("init") is { } items ? ParseSeeds(top, seeds, items, seeds.Full("init")) : [1];
+        DataSeed[] dataSeeds = ParseDataSeeds(top, seeds, initSeeds);
         var expansion = new Expansion(top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
         NetworkPlan plan = expansion.Expand();
         RefuseStepsNeverReached(top, "checkpoints", training.Checkpoints, plan);
@@ -325,12 +326,50 @@ internal static class ExperimentParser
         }
     }
 
-    /// <summary>A number, a range a..b with both ends, or a list of these.</summary>
-    private static ulong[] ParseSeeds(YamlSection top, YamlSection? seeds, string key)
+    /// <summary>Seeds as of init, and <c>init</c> or <c>init+n</c> among them: as large as the network's init seed, or n larger.</summary>
+    private static DataSeed[] ParseDataSeeds(YamlSection top, YamlSection? seeds, ulong[] initSeeds)
     {
-        if (seeds?.FindItems(key) is not { } items)
-            return [1];
-        string path = seeds.Full(key);
+        if (seeds?.FindItems("data") is not { } items)
+            return [new DataSeed(1, false)];
+        string path = seeds.Full("data");
+        var known = new HashSet<DataSeed>();
+        var all = new List<DataSeed>();
+        HashSet<ulong> numbers = [.. ParseSeeds(top, seeds, [.. items.Where(item => Offset(item) is null)], path)];
+        foreach (YamlNode item in items)
+        {
+            if (Offset(item) is not { } offset)
+            {
+                all.AddRange(ParseSeeds(top, seeds, [item], path).Select(number => new DataSeed(number, false)));
+                continue;
+            }
+            var seed = new DataSeed(offset, true);
+            if (!known.Add(seed))
+                throw top.Error(item, $"{path}: '{((YamlScalar)item).Text}' stands twice; once was expected");
+            foreach (ulong init in initSeeds)
+            {
+                if (init + offset > RecipeLimits.MaxSeed)
+                    throw top.Error(item, $"{path}: '{((YamlScalar)item).Text}' is {init + offset} for init seed {init}, expected at most {RecipeLimits.MaxSeed}");
+                if (numbers.Contains(init + offset))
+                    throw top.Error(item, $"{path}: '{((YamlScalar)item).Text}' is {init + offset} for init seed {init}, and {init + offset} stands in the list too; the networks of one init seed take each data seed once");
+            }
+            all.Add(seed);
+        }
+        return [.. all];
+    }
+
+    /// <summary>What <c>init+n</c> adds, 0 for <c>init</c>; null for anything else.</summary>
+    private static ulong? Offset(YamlNode item)
+    {
+        const string init = "init";
+        if (item is not YamlScalar { IsPlain: true } scalar || !scalar.Text.StartsWith(init, StringComparison.Ordinal))
+            return null;
+        string rest = scalar.Text[init.Length..].Trim();
+        return rest.Length == 0 ? 0 : rest[0] == '+' && YamlSection.ParseInt64(rest[1..].Trim()) is >= 0 and { } offset ? (ulong)offset : null;
+    }
+
+    /// <summary>Numbers and ranges a..b with both ends.</summary>
+    private static ulong[] ParseSeeds(YamlSection top, YamlSection seeds, IReadOnlyList<YamlNode> items, string path)
+    {
         var all = new List<ulong>();
         var known = new HashSet<ulong>();
         foreach (YamlNode item in items)
@@ -361,7 +400,7 @@ internal static class ExperimentParser
             if (dots > 0 && YamlSection.ParseInt64(scalar.Text[..dots]) is >= 0 and { } first && YamlSection.ParseInt64(scalar.Text[(dots + 2)..]) is >= 0 and { } last)
                 return first <= last ? (first, last) : throw section.Error(node, $"{path}: found the empty range '{scalar.Text}', expected the smaller seed first ({last}..{first})");
         }
-        throw section.Error(node, $"{path}: found {node.Found}, expected a seed from 0 to {RecipeLimits.MaxSeed}, a range such as 1..15, or a list of these");
+        throw section.Error(node, $"{path}: found {node.Found}, expected a seed from 0 to {RecipeLimits.MaxSeed}, a range such as 1..15{(path.EndsWith("data", StringComparison.Ordinal) ? ", init or init+n (the network's init seed, or n more)" : "")}, or a list of these");
     }
 
     private static IReadOnlyList<string> ParseTwins(YamlSection top, Expansion expansion, NetworkPlan plan, int initSeeds, int dataSeeds)

@@ -10,8 +10,14 @@ internal sealed record Setting(Architecture Architecture, TaskSpec Task, Trainin
     public Recipe Recipe(ulong initSeed, ulong dataSeed) => new(Task, Architecture, Training, initSeed, dataSeed);
 }
 
+/// <summary>A data seed as an experiment declares it: a number, or so much above the network's init seed.</summary>
+internal readonly record struct DataSeed(ulong Number, bool IsAboveInit)
+{
+    public ulong For(ulong initSeed) => IsAboveInit ? initSeed + Number : Number;
+}
+
 /// <summary>Settings x init seeds x data seeds, as a list that makes its items when asked.</summary>
-internal sealed class NetworkPlan(IReadOnlyList<Setting> settings, ulong[] initSeeds, ulong[] dataSeeds) : IReadOnlyList<PlannedNetwork>
+internal sealed class NetworkPlan(IReadOnlyList<Setting> settings, ulong[] initSeeds, DataSeed[] dataSeeds) : IReadOnlyList<PlannedNetwork>
 {
     public IReadOnlyList<Setting> Settings => settings;
 
@@ -27,7 +33,8 @@ internal sealed class NetworkPlan(IReadOnlyList<Setting> settings, ulong[] initS
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
             Setting setting = settings[index / NetworksPerSetting];
             int seeds = index % NetworksPerSetting;
-            return new PlannedNetwork(setting.Recipe(initSeeds[seeds / dataSeeds.Length], dataSeeds[seeds % dataSeeds.Length]), setting.FactorValues);
+            ulong initSeed = initSeeds[seeds / dataSeeds.Length];
+            return new PlannedNetwork(setting.Recipe(initSeed, dataSeeds[seeds % dataSeeds.Length].For(initSeed)), setting.FactorValues);
         }
     }
 

@@ -163,6 +163,62 @@ public sealed class ZooAnalysisTests
     }
 
     [Fact]
+    public void NetworksAreComparedWhereAllHaveComeDownToOneLoss()
+    {
+        // Parity networks come down half as fast: the lowest loss that all reach is theirs at the end, which the others have passed before.
+        Population population = new SyntheticPopulation { MachineStrength = 3, InitSeeds = 6, Steps = [0, 1, 2, 4, 8] }.Build(network => network with
+        {
+            Checkpoints = [.. network.Checkpoints.Select(checkpoint => checkpoint with { EvalLoss = 1.0 / (1 + (checkpoint.Step * (network.Task.Source == "ParityMachine" ? 0.5 : 1))) })],
+        });
+        ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
+        PointAnalysis point = Assert.Single(analysis.Points, point => point.Name == "loss");
+        Assert.Null(point.Step);
+        Assert.Contains("0.2 (", point.Title, StringComparison.Ordinal);
+        Assert.All(point.Losses, loss => Assert.Equal(0.2, loss.EvalLoss.Value, 1e-9));
+        // Where losses are matched the number of steps gives the machine away, and that is shown.
+        ClassificationScore steps = Assert.Single(point.Confounds, score => score.Features == "steps" && score.Labeling == "machine");
+        Assert.True(steps.Accuracy!.Value > 0.5);
+        Assert.DoesNotContain(analysis.Points.Where(other => other.Name != "loss"), other => other.Step is null);
+    }
+
+    [Fact]
+    public void OneLayerTellsTheMachineWhereOneWasPlanted()
+    {
+        Population population = new SyntheticPopulation { InitSeeds = 12, WithModified = false }.Build();
+        WeightReader inner = population.ReadWeights;
+        int offset = population.Networks[0].Architecture.Parameters.Parameters.First(parameter => parameter.Name == "linears.0.weight").Offset;
+        AnalysisResult result = SyntheticPopulation.Analyse(population with
+        {
+            ReadWeights = (places, weights) =>
+            {
+                inner(places, weights);
+                int count = weights.Length / places.Count;
+                for (int i = 0; i < places.Count; i++)
+                {
+                    for (int w = 0; w < 24; w++)
+                        weights[(i * count) + offset + w] *= 1 + (2 * (int)((MachineTask)population.Networks[places[i].Network].Task).Machine);
+                }
+            },
+        }, Quick);
+        LayerScore[] scores = [.. result.Architectures[0].LayerScores.Where(score => score.View == "statistics")];
+        Assert.Equal(["gru.l0", "gru.l1", "linears.0", "out"], scores.Select(score => score.Layer));
+        Assert.Equal(["gru", "gru", "dense", "dense"], scores.Select(score => score.Type));
+        Assert.Equal([28, 28, 14, 14], scores.Select(score => score.Features));
+        Assert.True(scores[2].Accuracy!.Value > 0.9);
+        Assert.All(scores.Where(score => score.Layer != "linears.0"), score => Assert.True(score.Accuracy!.Value < 0.6));
+    }
+
+    [Fact]
+    public void ALearningCurveRisesWithTheNetworksAndEndsAtAllOfThem()
+    {
+        Population population = new SyntheticPopulation { InitSeeds = 40, WithModified = false, DataSeeds = 1, MachineStrength = 0.6 }.Build();
+        LearningCurve curve = Assert.Single(SyntheticPopulation.Analyse(population, Quick).Architectures[0].LearningCurves, curve => curve.View == "raw");
+        Assert.Equal([5, 10, 20, 32], curve.Points.Select(point => point.InitSeeds));
+        Assert.Equal([15.0, 30, 60, 96], curve.Points.Select(point => point.Networks));
+        Assert.True(curve.Points[^1].Accuracy.Value > curve.Points[0].Accuracy.Value + 0.05, string.Join(' ', curve.Points.Select(point => point.Accuracy.Value)));
+    }
+
+    [Fact]
     public void ArchitecturesAreAnalysedApart()
     {
         var small = new SyntheticPopulation { InitSeeds = 4 };
@@ -224,7 +280,7 @@ public sealed class ZooAnalysisTests
         SyntheticPopulation.Analyse(population, Quick, progress);
         foreach (var stage in seen.GroupBy(item => item.Stage))
             Assert.Equal(stage.First().Total, stage.Max(item => item.Done));
-        Assert.Equal(3, seen.Select(item => item.Stage).Distinct().Count());
+        Assert.Equal(5, seen.Select(item => item.Stage).Distinct().Count());
         using var source = new CancellationTokenSource();
         source.Cancel();
         Assert.ThrowsAny<OperationCanceledException>(() => ZooAnalysis.Run(population, Quick, null, source.Token));

@@ -230,6 +230,13 @@ public sealed class ExperimentTests
     }
 
     [Fact]
+    public void DataSeedsMayGoWithInitSeeds()
+    {
+        Experiment experiment = Experiment.Parse("experiment: e\ntasks: {machine: ParityMachine}\ntraining: {stop: {steps: 5}}\nseeds: {init: [3, 5], data: [init, 1, init+100]}\ntwins: data_seed\n", "e.yaml");
+        Assert.Equal([(3UL, 3UL), (3UL, 1UL), (3UL, 103UL), (5UL, 5UL), (5UL, 1UL), (5UL, 105UL)], experiment.Networks.Select(network => (network.Recipe.InitSeed, network.Recipe.DataSeed)));
+    }
+
+    [Fact]
     public void SeedsReachTheirLastValue()
     {
         Experiment experiment = Experiment.Parse("experiment: e\ntasks: {machine: ParityMachine}\ntraining: {stop: {steps: 5}}\nseeds: {init: 9223372036854775806..9223372036854775807, data: [0, 0x10, 3..4]}\n", "e.yaml");

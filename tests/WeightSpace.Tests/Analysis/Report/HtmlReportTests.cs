@@ -114,7 +114,10 @@ public sealed class HtmlReportTests
         Assert.Equal("architectures,format_version,population,provenance,settings,title", Keys(json.RootElement));
         Assert.Equal("classes,diverged,failed,finished,networks,not_analysed", Keys(json.RootElement.GetProperty("population")));
         JsonElement architecture = json.RootElement.GetProperty("architectures")[0];
-        Assert.Equal("conclusions,data_seeds,divergence,init_seeds,labelings,layers,loss_curves,matched_steps,members,name,notes,parameters,points,views", Keys(architecture));
+        Assert.Equal("conclusions,data_seeds,divergence,init_seeds,labelings,layer_scores,layers,learning_curves,loss_curves,matched_steps,members,name,notes,parameters,points,views", Keys(architecture));
+        Assert.Equal("accuracy,chance,features,labeling,layer,type,view", Keys(architecture.GetProperty("layer_scores")[0]));
+        Assert.Equal("chance,labeling,points,view", Keys(architecture.GetProperty("learning_curves")[0]));
+        Assert.Equal("accuracy,init_seeds,networks", Keys(architecture.GetProperty("learning_curves")[0].GetProperty("points")[0]));
         JsonElement point = architecture.GetProperty("points")[2];
         Assert.Equal("confounds,losses,name,step,title,views", Keys(point));
         JsonElement view = point.GetProperty("views")[0];
@@ -123,7 +126,8 @@ public sealed class HtmlReportTests
         Assert.Equal("high,low,value", Keys(view.GetProperty("classifications")[0].GetProperty("accuracy")));
         Assert.Equal("adjusted_mutual_information,adjusted_rand,clusters,labeling,method", Keys(view.GetProperty("clusterings")[0]));
         JsonElement divergence = architecture.GetProperty("divergence");
-        Assert.Equal("kinds,notes,views", Keys(divergence));
+        Assert.Equal("kinds,notes,power,tests,views", Keys(divergence));
+        Assert.Equal("control,kind,machine,networks,result,test,view", Keys(divergence.GetProperty("tests")[0]));
         Assert.Equal("directions,distances,ratios,view", Keys(divergence.GetProperty("views")[0]));
         Assert.Equal("difference,init_seeds,p_value,ratio,step", Keys(divergence.GetProperty("views")[0].GetProperty("ratios")[0].GetProperty("points")[0]));
     }

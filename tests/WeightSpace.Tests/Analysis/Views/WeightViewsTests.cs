@@ -1,25 +1,26 @@
 using WeightSpace.Analysis.Views;
 using WeightSpace.Networks;
 using WeightSpace.Numerics;
+using WeightSpace.Tests.Networks;
 
 namespace WeightSpace.Tests.Analysis.Views;
 
 public sealed class WeightViewsTests
 {
-    public static TheoryData<string> Architectures => ["mlds", "small", "dense", "recurrent", "single"];
+    public static TheoryData<string> Architectures => ["mlds", "small", "dense", "recurrent", "lstm", "cnn", "norms", "single"];
 
     [Theory]
     [MemberData(nameof(Architectures))]
-    public void ReorderingHiddenUnitsChangesOnlyTheRawView(string name)
+    public void ReorderingHiddenUnitsChangesNoOrderlessView(string name)
     {
         Architecture architecture = Make(name);
         int moved = 0;
         for (ulong seed = 0; seed < 5; seed++)
         {
             float[] weights = RandomWeights(architecture, seed);
-            float[] reordered = HiddenUnits.Reorder(architecture, weights, seed);
+            float[] reordered = PermutedUnits.Shuffle(architecture, weights, seed);
             moved += Compute(new RawView(), architecture, weights).SequenceEqual(Compute(new RawView(), architecture, reordered)) ? 0 : 1;
-            foreach (IView view in new IView[] { new StatisticsView(), new InvariantView() })
+            foreach (IView view in new IView[] { new StatisticsView(), new SpectralView(), new InvariantView() })
             {
                 float[] before = Compute(view, architecture, weights), after = Compute(view, architecture, reordered);
                 for (int i = 0; i < before.Length; i++)
@@ -36,7 +37,7 @@ public sealed class WeightViewsTests
     {
         Architecture architecture = Make(name);
         float[] weights = RandomWeights(architecture, 7);
-        foreach (IView view in WeightViews.All)
+        foreach (IView view in Fitted(architecture))
         {
             string[] names = view.FeatureNames(architecture);
             Assert.Equal(names.Length, names.Distinct().Count());
@@ -101,13 +102,43 @@ public sealed class WeightViewsTests
     public void AWrongLengthIsRefused()
     {
         Architecture architecture = Make("small");
-        foreach (IView view in WeightViews.All)
+        foreach (IView view in Fitted(architecture))
         {
             int features = view.FeatureNames(architecture).Length;
             Assert.Throws<ArgumentException>(() => view.Compute(architecture, new float[3], new float[features]));
             Assert.Throws<ArgumentException>(() => view.Compute(architecture, new float[architecture.Parameters.Count], new float[features + 1]));
             Assert.Throws<ArgumentException>(() => view.Compute(architecture, new float[architecture.Parameters.Count], new float[features - 1]));
         }
+    }
+
+    [Fact]
+    public void SpectraAreNumpysOfEachMatrixAndOfProducts()
+    {
+        // A = [[3, 0], [0, 4], [0, 0]], B = [[1, 1, 0]]: B A = [[3, 4]], of norm 5.
+        var architecture = new Architecture("two", [new DenseSpec("a", 2, 3), new DenseSpec("b", 3, 1)]);
+        string[] names = new SpectralView().FeatureNames(architecture);
+        float[] features = Compute(new SpectralView(), architecture, [3, 0, 0, 4, 0, 0, 1, 2, 2, 1, 1, 0, 7]);
+        Assert.Equal(["a.weight.singular[0]", "a.weight.singular[1]", "a.bias.singular[0]", "b.weight.singular[0]", "b.bias.singular[0]", "product1.singular[0]"], names);
+        Assert.All(features.Zip((float[])[4, 3, 3, MathF.Sqrt(2), 7, 5]), pair => Assert.Equal(pair.Second, pair.First, 1e-6));
+    }
+
+    [Fact]
+    public void AlignedWeightsOfPermutedCopiesAreEqual()
+    {
+        Architecture architecture = Make("mlds");
+        float[] first = RandomWeights(architecture, 1);
+        float[] population = [.. first, .. PermutedUnits.Shuffle(architecture, first, 2), .. PermutedUnits.Shuffle(architecture, first, 3)];
+        IView view = new AlignedView().Fit(architecture, population);
+        foreach (float[] weights in population.Chunk(first.Length))
+            Assert.Equal(first, Compute(view, architecture, weights));
+        Assert.Throws<InvalidOperationException>(() => Compute(new AlignedView(), architecture, first));
+    }
+
+    /// <summary>All views that read the architecture, fitted to a few random networks.</summary>
+    private static IEnumerable<IView> Fitted(Architecture architecture)
+    {
+        float[] population = [.. Enumerable.Range(20, 3).SelectMany(seed => RandomWeights(architecture, (ulong)seed))];
+        return WeightViews.All.Where(view => view.Reads(architecture)).Select(view => view.Fit(architecture, population));
     }
 
     private static float[] Compute(IView view, Architecture architecture, float[] weights)
@@ -132,6 +163,9 @@ public sealed class WeightViewsTests
         "small" => SyntheticPopulation.Small(),
         "dense" => new Architecture(name, [new DenseSpec("a", 40, 7), new ActivationSpec("ra", Shape.Vector(7), Activation.Relu), new DenseSpec("b", 7, 3), new ActivationSpec("rb", Shape.Vector(3), Activation.Relu), new DenseSpec("c", 3, 2)]),
         "recurrent" => new Architecture(name, [new GruSpec("gru", 0, 3, 5), new GruSpec("gru", 1, 5, 2)]),
+        "lstm" => TestNetworks.Parse("3: lstm 5, lstm 4, dense 2"),
+        "cnn" => TestNetworks.Parse("2x7x6: conv 3 k3 p1, relu, max_pool 2, conv 4 k2, flatten, dense 5, tanh, dense 2"),
+        "norms" => TestNetworks.Parse("2x5x5: conv 3 k2, batch_norm, relu, layer_norm, conv 4 k2, flatten, layer_norm, dense 5, batch_norm, gru 3, dense 2"),
         _ => new Architecture(name, [new DenseSpec("out", 3, 2)]),
     };
 }
