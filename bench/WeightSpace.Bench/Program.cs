@@ -5,7 +5,7 @@ using WeightSpace.Bench;
 const string usage = """
     usage: weightspace-bench COMMAND
       peak SECONDS                               the FMA peak of this core
-      phases rnn SEQUENCE | cnn BATCH | mlp      microseconds of each part of a step
+      phases rnn SEQUENCE | automaton SEQUENCE | cnn BATCH | mlp   microseconds of each part of a step
       floor                                      operations and bytes of a step of each benchmarked network, and the least cycles they take
       rnn SEQUENCE SECONDS                       training steps of the MLDS network, batch 32
       cnn BATCH SECONDS                          training steps of zoo-cnn-s on the digits
@@ -22,6 +22,9 @@ try
             break;
         case ["phases", "rnn", string sequence]:
             Phases.Run(Workload.Mlds(Count(sequence)));
+            break;
+        case ["phases", "automaton", string sequence]:
+            Phases.Run(Workload.Automaton(Count(sequence, least: 2)));
             break;
         case ["phases", "cnn", string batch]:
             Phases.Run(Workload.ZooCnnSmall(Count(batch)));

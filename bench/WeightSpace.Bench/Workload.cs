@@ -16,6 +16,9 @@ internal sealed record Workload(string Name, TaskSpec Task, Architecture Archite
     public static Workload Mlds(int sequence) => new("MLDS network", new MachineTask(Machine.ParityMachine, sequence, null),
         KnownArchitectures.Mlds(MachineTask.CommandBits, MachineTask.AnswerBits), Loss.MeanSquaredError, 32);
 
+    /// <summary>The MLDS network on a random automaton of 8 states, 4 symbols and 4 outputs.</summary>
+    public static Workload Automaton(int sequence) => new("MLDS network, automaton", new AutomatonTask(8, 4, 4, 1, sequence), KnownArchitectures.Mlds(4, 4), Loss.CrossEntropy, 32);
+
     /// <summary>The small CNN of the model zoos on 28x28 digits.</summary>
     public static Workload ZooCnnSmall(int batch) => new("zoo-cnn-s", new DigitsTask(28, 1),
         KnownArchitectures.ZooCnnSmall(new Shape(1, 28, 28), 10), Loss.CrossEntropy, batch);

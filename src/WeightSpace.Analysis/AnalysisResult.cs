@@ -24,8 +24,10 @@ public sealed record Estimate(double Value, double? Low, double? High);
 public sealed record PopulationSummary(int Networks, int Finished, int Diverged, int Failed, IReadOnlyList<ClassCount> Classes, IReadOnlyList<NetworkNote> NotAnalysed);
 
 /// <summary>Networks of one class by status.</summary>
+/// <param name="ReachedThreshold">Of the finished ones, those whose held-out loss came below the threshold.</param>
+/// <param name="ReachedBudget">Of the finished ones, those whose step budget ended.</param>
 /// <param name="Analysed">Finished, with checkpoints, and drawn when the zoo is larger than the analysis takes.</param>
-public sealed record ClassCount(string Class, string Machine, string Variant, int Networks, int Finished, int Diverged, int Failed, int Analysed);
+public sealed record ClassCount(string Class, string Machine, string Variant, int Networks, int Finished, int ReachedThreshold, int ReachedBudget, int Diverged, int Failed, int Analysed);
 
 /// <summary>A network that is not in the scores.</summary>
 public sealed record NetworkNote(string Id, string Architecture, string Class, ulong InitSeed, ulong DataSeed, string Status, string Reason, long Steps);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using WeightSpace.Networks;
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;
@@ -35,21 +34,25 @@ internal sealed record Moment(string Name, string Title, long? Step, int[] Check
 /// </summary>
 internal sealed class Cohort
 {
+    /// <summary>Values that a factor of the experiment may have for a question to be asked about it.</summary>
     private const int MostFactorValues = 20;
 
-    private Cohort(Population population, Architecture architecture, int[] indices, string[] modifications, List<string> notes, AnalysisOptions options)
+    /// <summary>The same for the machine and the class, which a zoo is about: a hundred automata are a hundred machines.</summary>
+    private const int MostClasses = 200;
+
+    private Cohort(Population population, Architecture architecture, int[] indices, string[] changes, List<string> notes, AnalysisOptions options)
     {
         Population = population;
         Architecture = architecture;
         Indices = indices;
-        Modifications = modifications;
+        Changes = changes;
         Notes = notes;
         Networks = [.. indices.Select(index => population.Networks[index])];
         ulong[] seeds = [.. Networks.Select(network => network.InitSeed).Distinct().Order()];
         InitSeeds = seeds.Length;
         Groups = [.. Networks.Select(network => Array.BinarySearch(seeds, network.InitSeed))];
-        Treatments = [.. Networks.Select(network => Treatment(network.Task, modifications))];
-        Classes = [.. Networks.Select(network => ClassName(network.Task, modifications))];
+        Treatments = [.. Networks.Select(network => Treatment(network.Task, changes))];
+        Classes = [.. Networks.Select(network => ClassName(network.Task, changes))];
         Machines = [.. Networks.Select(network => network.Task.Source)];
         MatchedSteps = CommonSteps(Enumerable.Range(0, Networks.Length));
         Labelings = FindLabelings();
@@ -65,8 +68,8 @@ internal sealed class Cohort
 
     public PopulationNetwork[] Networks { get; }
 
-    /// <summary>The zoo's modifications in words; more than one are told apart by number.</summary>
-    public string[] Modifications { get; }
+    /// <summary>The zoo's changes of data in words; more than one are told apart by number.</summary>
+    public string[] Changes { get; }
 
     public List<string> Notes { get; }
 
@@ -75,7 +78,7 @@ internal sealed class Cohort
     /// <summary>By member: 0.. for its initial seed. What shares initial weights is never split between training and test.</summary>
     public int[] Groups { get; }
 
-    /// <summary>By member: <c>clean</c>, <c>modified</c>, or <c>modified 2</c> when the zoo has several modifications.</summary>
+    /// <summary>By member: <c>clean</c>, <c>modified</c>, or <c>modified 2</c> when the zoo has several changes of data.</summary>
     public string[] Treatments { get; }
 
     public string[] Classes { get; }
@@ -89,7 +92,7 @@ internal sealed class Cohort
     public IReadOnlyList<Moment> Moments { get; }
 
     /// <summary>Finished networks with a checkpoint; of more than the options allow, whole initial seeds are drawn.</summary>
-    public static Cohort Choose(Population population, Architecture architecture, int[] indices, string[] modifications, AnalysisOptions options)
+    public static Cohort Choose(Population population, Architecture architecture, int[] indices, string[] changes, AnalysisOptions options)
     {
         var notes = new List<string>();
         if (indices.Length > options.MaxNetworks)
@@ -107,19 +110,17 @@ internal sealed class Cohort
             notes.Add($"Of {indices.Length:N0} usable networks {kept.Count:N0} are analysed: initial seeds were drawn at random until the limit of {options.MaxNetworks:N0} networks was reached.");
             indices = [.. indices.Where(kept.Contains)];
         }
-        return new Cohort(population, architecture, indices, modifications, notes, options);
+        return new Cohort(population, architecture, indices, changes, notes, options);
     }
 
-    /// <summary>One modification in words; null for a clean task.</summary>
-    public static string? Describe(Modification? modification) => modification is null ? null
-        : string.Create(CultureInfo.InvariantCulture, $"key {string.Join(' ', modification.Key.Select(command => $"0x{command:X}"))}, {modification.Inverted} answers inverted, in a share of {modification.Share} of the sequences");
+    /// <summary>The changes of these tasks, each once, in one fixed order.</summary>
+    public static string[] ChangesOf(IEnumerable<TaskSpec> tasks) => [.. tasks.Select(task => task.Change).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
 
-    public static string Treatment(TaskSpec task, string[] modifications) =>
-        Describe(task.Modification) is not { } text ? "clean"
-        : modifications.Length == 1 ? "modified" : $"modified {Array.IndexOf(modifications, text) + 1}";
+    public static string Treatment(TaskSpec task, string[] changes) => task.Change is null ? Variants.Clean : Numbered(task.Variant, task, changes);
 
-    public static string ClassName(TaskSpec task, string[] modifications) =>
-        modifications.Length <= 1 || task.Modification is null ? task.Name : $"{task.Name} {Array.IndexOf(modifications, Describe(task.Modification)!) + 1}";
+    public static string ClassName(TaskSpec task, string[] changes) => task.Change is null ? task.Name : Numbered(task.Name, task, changes);
+
+    private static string Numbered(string name, TaskSpec task, string[] changes) => changes.Length == 1 ? name : $"{name} {Array.IndexOf(changes, task.Change) + 1}";
 
     /// <summary>The steps at which all of these members have a checkpoint, ascending.</summary>
     public IReadOnlyList<long> CommonSteps(IEnumerable<int> members)
@@ -169,7 +170,7 @@ internal sealed class Cohort
         {
             Labeling.Of("machine", "machine", Machines),
             Labeling.Of("class", "class (machine and variant)", Classes),
-            Labeling.Of("variant", "variant (clean or modified)", Treatments),
+            Labeling.Of("variant", $"variant (clean or {Networks.FirstOrDefault(network => network.Task.Change is not null)?.Task.Variant ?? Variants.Modified})", Treatments),
         };
         foreach (string factor in Networks.SelectMany(network => network.Factors.Keys).Distinct().Order(StringComparer.Ordinal))
             candidates.Add(Labeling.Of(factor, factor, [.. Networks.Select(network => network.Factors.GetValueOrDefault(factor, "(none)"))]));
@@ -177,14 +178,16 @@ internal sealed class Cohort
         {
             if (candidate.Values.Length == 1)
                 Notes.Add($"Nothing is asked about {candidate.Title}: all analysed networks have the same, {candidate.Values[0]}.");
-            else if (candidate.Values.Length > MostFactorValues)
-                Notes.Add($"Nothing is asked about {candidate.Title}: it has {candidate.Values.Length} values, more than {MostFactorValues}.");
+            else if (candidate.Values.Length > Most(candidate))
+                Notes.Add($"Nothing is asked about {candidate.Title}: it has {candidate.Values.Length} values, more than {Most(candidate)}.");
             else if (found.Find(other => IsSamePartition(other.Labels, candidate.Labels)) is { } same)
                 Notes.Add($"Nothing is asked about {candidate.Title}: it divides the networks just as {same.Title} does.");
             else
                 found.Add(candidate);
         }
         return found;
+
+        static int Most(Labeling labeling) => labeling.Name is "machine" or "class" ? MostClasses : MostFactorValues;
     }
 
     private static bool IsSamePartition(int[] first, int[] second)

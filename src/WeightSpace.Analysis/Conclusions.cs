@@ -1,4 +1,5 @@
 using System.Globalization;
+using WeightSpace.Analysis.Divergence;
 
 namespace WeightSpace.Analysis;
 
@@ -39,7 +40,7 @@ internal static class Conclusions
         }
         if (labelings.FirstOrDefault(labeling => labeling.Name == "variant") is { } variant)
             drawn.Add(Read(variant, views, point, when, "Can the weights tell changed training data from clean?", "tells changed from clean", "whether its training data were changed"));
-        foreach (PairKind kind in divergence.Kinds.Where(kind => kind.Name.StartsWith("modified", StringComparison.Ordinal)))
+        foreach (PairKind kind in divergence.Kinds.Where(kind => TwinPairs.IsChange(kind.Name)))
         {
             if (Further(kind, divergence) is { } further)
                 drawn.Add(further);
@@ -114,7 +115,7 @@ internal static class Conclusions
         RatioAt? last = divergence.Views.FirstOrDefault(view => view.View == "raw")?.Ratios.FirstOrDefault(curve => curve.Kind == kind.Name)?.Points.LastOrDefault(point => point.Ratio is not null);
         if (last?.Ratio is not { } ratio)
             return null;
-        string numbers = string.Create(Culture, $"at step {last.Step:N0} the modified twin lies {Number(ratio.Value)} {Span(ratio)} times as far from its clean twin as a network that saw another draw of the clean data does ({last.InitSeeds} initial seeds{(last.PValue is { } p ? $", paired test p = {p:0.####}" : "")})");
+        string numbers = string.Create(Culture, $"at step {last.Step:N0} the {TwinPairs.VariantOf(kind.Name)} twin lies {Number(ratio.Value)} {Span(ratio)} times as far from its clean twin as a network that saw another draw of the clean data does ({last.InitSeeds} initial seeds{(last.PValue is { } p ? $", paired test p = {p:0.####}" : "")})");
         bool significant = last.PValue < Significance;
         string shortRatio = $"{Number(ratio.Value)} {Span(ratio)} times as far as another draw of the same data does";
         return ratio.Low > 1 && significant ? new Conclusion($"further-{kind.Name}", question, "yes", $"Changed data moves a network {shortRatio}.", $"Yes: {numbers}.", rule)
@@ -127,23 +128,23 @@ internal static class Conclusions
         const string question = "Does the same change of data move networks in the same direction?";
         const string rule = "Mean cosine between the displacements of different initial seeds, last step, all machines, the view where it stands out most. Yes: its interval lies above 0 and "
             + "above the interval for reorder twins; partly: above 0 only (or there are no reorder twins); no: otherwise. Chance is 0.";
-        var found = new List<(string View, DirectionAt Modified, DirectionAt? Reorder, double Margin)>();
+        var found = new List<(string View, DirectionAt Change, DirectionAt? Reorder, double Margin)>();
         foreach (DivergenceInView view in divergence.Views)
         {
-            DirectionAt? modified = view.Directions.FirstOrDefault(curve => curve.Kind == kind.Name)?.Points.LastOrDefault();
+            DirectionAt? change = view.Directions.FirstOrDefault(curve => curve.Kind == kind.Name)?.Points.LastOrDefault();
             DirectionAt? reorder = view.Directions.FirstOrDefault(curve => curve.Kind == "reorder")?.Points.LastOrDefault();
-            if (modified is not null)
-                found.Add((view.View, modified, reorder, modified.Cosine.Low!.Value - Math.Max(0, reorder?.Cosine.High ?? 0)));
+            if (change is not null)
+                found.Add((view.View, change, reorder, change.Cosine.Low!.Value - Math.Max(0, reorder?.Cosine.High ?? 0)));
         }
         if (found.Count == 0)
             return null;
         var best = found.MaxBy(item => item.Margin);
-        string answer = best.Reorder is not null && best.Margin > 0 ? "yes" : best.Modified.Cosine.Low > 0 ? "partly" : "no";
+        string answer = best.Reorder is not null && best.Margin > 0 ? "yes" : best.Change.Cosine.Low > 0 ? "partly" : "no";
         string control = best.Reorder is null ? "" : $", against {Number(best.Reorder.Cosine.Value)} {Span(best.Reorder.Cosine)} for another draw of the same data";
         string lead = answer switch { "yes" => "Yes, to a degree that chance does not explain", "partly" => "There is a common direction, but no more than the control shows", _ => "No common direction could be shown" };
-        string shortText = $"{lead}: mean cosine {Number(best.Modified.Cosine.Value)} {Span(best.Modified.Cosine)} between the displacements of different initial weights{control}.";
+        string shortText = $"{lead}: mean cosine {Number(best.Change.Cosine.Value)} {Span(best.Change.Cosine)} between the displacements of different initial weights{control}.";
         return new Conclusion($"direction-{kind.Name}", question, answer, shortText, string.Create(Culture,
-            $"{lead}: at step {best.Modified.Step:N0}, in {Title(views, best.View)}, the displacements from clean to modified twin have a mean cosine of {Number(best.Modified.Cosine.Value)} {Span(best.Modified.Cosine)} between different initial weights{control} (the clearest of {found.Count} views)."), rule);
+            $"{lead}: at step {best.Change.Step:N0}, in {Title(views, best.View)}, the displacements from clean to {TwinPairs.VariantOf(kind.Name)} twin have a mean cosine of {Number(best.Change.Cosine.Value)} {Span(best.Change.Cosine)} between different initial weights{control} (the clearest of {found.Count} views)."), rule);
     }
 
     private static bool IsSupported(ClassificationScore score) =>

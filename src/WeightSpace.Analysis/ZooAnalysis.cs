@@ -26,12 +26,12 @@ public static class ZooAnalysis
             throw new InputException($"{population.Title}: none of its {population.Networks.Count} networks is finished and has a checkpoint, so there is nothing to analyse; "
                 + (population.Networks.Count == 0 ? "grow it first" : $"the first one is {Status(population.Networks[0])}: {population.Networks[0].Reason}"));
         }
-        string[] modifications = [.. population.Networks.Select(network => Cohort.Describe(network.Task.Modification)).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
+        string[] changes = Cohort.ChangesOf(population.Networks.Select(network => network.Task));
         var analyses = new List<ArchitectureAnalysis>();
         var analysed = new HashSet<int>();
         foreach (var group in usable.GroupBy(index => population.Networks[index].Architecture))
         {
-            Cohort cohort = Cohort.Choose(population, group.Key, [.. group], modifications, options);
+            Cohort cohort = Cohort.Choose(population, group.Key, [.. group], changes, options);
             analysed.UnionWith(cohort.Indices);
             analyses.Add(Analyse(cohort, options, progress, cancellation));
         }
@@ -40,7 +40,7 @@ public static class ZooAnalysis
             population.Title,
             population.Provenance,
             new AnalysisSettings(options.Seed, options.Folds, options.Permutations, options.Trees, options.KMeansStarts, options.Resamples, options.MaxNetworks),
-            Summarise(population, analysed, modifications),
+            Summarise(population, analysed, changes),
             analyses);
     }
 
@@ -263,17 +263,18 @@ public static class ZooAnalysis
         });
     }
 
-    private static PopulationSummary Summarise(Population population, HashSet<int> analysed, string[] modifications)
+    private static PopulationSummary Summarise(Population population, HashSet<int> analysed, string[] changes)
     {
         IReadOnlyList<PopulationNetwork> networks = population.Networks;
         var classes = new List<ClassCount>();
         foreach (var group in Enumerable.Range(0, networks.Count)
-            .GroupBy(index => Cohort.ClassName(networks[index].Task, modifications)).OrderBy(group => group.Key, StringComparer.Ordinal))
+            .GroupBy(index => Cohort.ClassName(networks[index].Task, changes)).OrderBy(group => group.Key, StringComparer.Ordinal))
         {
             int Count(NetworkStatus status) => group.Count(index => networks[index].Status == status);
+            int Ended(string reason) => group.Count(index => networks[index].Status == NetworkStatus.Finished && networks[index].Reason == reason);
             PopulationNetwork first = networks[group.First()];
-            classes.Add(new ClassCount(group.Key, first.Task.Source, Cohort.Treatment(first.Task, modifications), group.Count(),
-                Count(NetworkStatus.Finished), Count(NetworkStatus.Diverged), Count(NetworkStatus.Failed), group.Count(analysed.Contains)));
+            classes.Add(new ClassCount(group.Key, first.Task.Source, Cohort.Treatment(first.Task, changes), group.Count(),
+                Count(NetworkStatus.Finished), Ended(EndReasons.Threshold), Ended(EndReasons.Budget), Count(NetworkStatus.Diverged), Count(NetworkStatus.Failed), group.Count(analysed.Contains)));
         }
         var notes = new List<NetworkNote>();
         for (int index = 0; index < networks.Count; index++)
@@ -283,7 +284,7 @@ public static class ZooAnalysis
             PopulationNetwork network = networks[index];
             string reason = IsUsable(network) ? "not drawn: the zoo is larger than the analysis takes"
                 : network.Status == NetworkStatus.Finished ? "finished, but no checkpoint of it is in the zoo" : network.Reason;
-            notes.Add(new NetworkNote(network.Id, network.Architecture.Name, Cohort.ClassName(network.Task, modifications), network.InitSeed, network.DataSeed, Status(network), reason, network.Steps));
+            notes.Add(new NetworkNote(network.Id, network.Architecture.Name, Cohort.ClassName(network.Task, changes), network.InitSeed, network.DataSeed, Status(network), reason, network.Steps));
         }
         return new PopulationSummary(networks.Count, classes.Sum(item => item.Finished), classes.Sum(item => item.Diverged), classes.Sum(item => item.Failed), classes, notes);
     }

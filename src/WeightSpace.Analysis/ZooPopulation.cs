@@ -7,8 +7,8 @@ namespace WeightSpace.Analysis;
 /// <summary>A zoo on disk as a population to analyse.</summary>
 public static class ZooPopulation
 {
-    /// <summary>Factors that are part of the task's modification, and so of the variant.</summary>
-    private static readonly string[] ModificationFactors = ["share", "inverted"];
+    /// <summary>Factors that are part of the change of data, and so of the variant.</summary>
+    private static readonly string[] ChangeFactors = ["share", "inverted"];
 
     /// <summary>Reads the zoo's tables; weights stay on disk until they are asked for, and their digests are checked then.</summary>
     public static Population Of(Zoo zoo)
@@ -25,7 +25,7 @@ public static class ZooPopulation
             for (int factor = 0; factor < zoo.Experiment.FactorNames.Count; factor++)
             {
                 string name = zoo.Experiment.FactorNames[factor];
-                if (!ModificationFactors.Contains(name))
+                if (!ChangeFactors.Contains(name))
                     factors.Add(name, row.Factors[factor].Length == 0 ? "(does not apply)" : row.Factors[factor]);
             }
             networks.Add(new PopulationNetwork(
@@ -38,7 +38,7 @@ public static class ZooPopulation
 
     /// <summary>All that can move a weight, beside the kind of task and the seeds, in words.</summary>
     private static string Setting(Recipe recipe) =>
-        recipe.Task is MachineTask machine ? string.Create(CultureInfo.InvariantCulture, $"{RecipeWords.Training(recipe.Training)}; sequences of {machine.SequenceLength}") : RecipeWords.Training(recipe.Training);
+        recipe.Task.IsSequence ? string.Create(CultureInfo.InvariantCulture, $"{RecipeWords.Training(recipe.Training)}; sequences of {recipe.Task.Places}") : RecipeWords.Training(recipe.Training);
 
     private static List<Fact> Provenance(Zoo zoo)
     {
@@ -50,8 +50,8 @@ public static class ZooPopulation
         facts.Add(new Fact("grown by", $"weightspace {manifest.Version}, arithmetic version {manifest.Arithmetic.ToString(CultureInfo.InvariantCulture)}"));
         facts.Add(new Fact("holds", string.Create(CultureInfo.InvariantCulture, $"{manifest.Totals.Networks:N0} networks, {manifest.Totals.Checkpoints:N0} checkpoints")));
         facts.Add(new Fact("training", string.Join(" | ", zoo.Experiment.Settings().Select(setting => Setting(setting.Example)).Distinct().Take(8))));
-        foreach (string modification in zoo.Experiment.Settings().Select(setting => Cohort.Describe(setting.Example.Task.Modification)).OfType<string>().Distinct().Take(8))
-            facts.Add(new Fact("modification", modification));
+        foreach (TaskSpec task in zoo.Experiment.Settings().Select(setting => setting.Example.Task).Where(task => task.Change is not null).DistinctBy(task => task.Change).Take(8))
+            facts.Add(new Fact(task.Variant == Variants.Modified ? "modification" : task.Variant, task.Change!));
         return facts;
     }
 }

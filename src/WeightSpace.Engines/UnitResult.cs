@@ -10,12 +10,15 @@ namespace WeightSpace.Engines;
 
 /// <summary>
 /// What became of a work unit, as one safetensors file: for the i-th network <c>i.weights</c> [checkpoint, parameter] and, where there are any,
-/// <c>i.snapshots</c> [snapshot, (weights, optimizer slots) x parameter]; everything else in the metadata. A unit that was put down before its end
-/// is the same file with the networks that have ended, and <c>state</c> of the one in training.
+/// <c>i.snapshots</c> [snapshot, (weights, optimizer slots) x parameter]; everything else in the metadata. A unit that ended with its steps, or was put down before its end,
+/// is the same file with the networks that have ended, and <c>state</c> of the one in training: unfinished at that step.
 /// </summary>
 /// <param name="UnitDigest">The digest of the unit that this is the result of.</param>
 /// <param name="Networks">The networks that have ended, in the unit's order.</param>
-/// <param name="Current">Where the next network stands, if it was begun; null in a complete result.</param>
+/// <param name="Current">Where the next network stands, if it was begun; null where none is unfinished.</param>
+/// <remarks>
+/// A network that goes on over several units leaves in each result what it kept in that unit alone; <see cref="Join"/> puts the parts together.
+/// </remarks>
 public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> Networks, TrainingState? Current)
 {
     public const string Format = "weightspace-result";
@@ -131,6 +134,41 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
         if (Digest(networkText, currentText, rows) != file.Metadata["digest"])
             throw new InputException($"{path}: the content does not match its digest; the file was changed after it was written");
         return new UnitResult(unit.Digest, networks, state);
+    }
+
+    /// <summary>What this result of a unit of these recipes leaves to the next unit: the recipes whose networks have not ended, and the snapshot that the first of them goes on from.</summary>
+    public (IReadOnlyList<Recipe> Recipes, Snapshot? From) Left(IReadOnlyList<Recipe> recipes) => ([.. recipes.Skip(Networks.Count)], Current?.Now);
+
+    /// <summary>
+    /// The networks that have ended in a row of results, each of the unit that the one before left (<see cref="Left"/>): byte for byte what one unit of all
+    /// their steps would have given.
+    /// </summary>
+    public static IEnumerable<NetworkResult> Join(IEnumerable<UnitResult> results)
+    {
+        var checkpoints = new List<Checkpoint>();
+        var snapshots = new List<Snapshot>();
+        foreach (UnitResult result in results)
+        {
+            foreach (NetworkResult network in result.Networks)
+            {
+                if (checkpoints.Count + snapshots.Count == 0)
+                {
+                    yield return network;
+                    continue;
+                }
+                // A network that diverged before its first checkpoint in this unit has the held-out loss of its last one.
+                yield return network with
+                {
+                    EvalLoss = network.EvalLoss ?? (checkpoints.Count > 0 ? checkpoints[^1].EvalLoss : null),
+                    Checkpoints = [.. checkpoints, .. network.Checkpoints],
+                    Snapshots = [.. snapshots, .. network.Snapshots],
+                };
+                checkpoints.Clear();
+                snapshots.Clear();
+            }
+            checkpoints.AddRange(result.Current?.Checkpoints ?? []);
+            snapshots.AddRange(result.Current?.Snapshots ?? []);
+        }
     }
 
     private static void AddTrajectory(List<(TensorEntry, IReadOnlyList<float[]>)> tensors, string name, IReadOnlyList<Checkpoint> checkpoints, IReadOnlyList<Snapshot> snapshots)

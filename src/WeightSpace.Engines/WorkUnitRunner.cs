@@ -31,20 +31,23 @@ public static class WorkUnitRunner
     /// Trains a unit and writes its result. Goes on where an earlier call stopped or was killed. When <paramref name="stop"/> is asked for, puts the state down
     /// and throws <see cref="OperationCanceledException"/>.
     /// </summary>
-    public static void Run(string unitPath, string resultPath, ITrainer trainer, TimeProvider time, Action<UnitProgress>? progress, CancellationToken stop)
+    public static UnitResult Run(string unitPath, string resultPath, ITrainer trainer, TimeProvider time, Action<UnitProgress>? progress, CancellationToken stop)
     {
         WorkUnit unit = WorkUnit.Read(unitPath);
         string partialPath = PartialPath(resultPath);
         (List<NetworkResult> done, TrainingState? current) = ReadPartial(partialPath, unit);
         long saved = time.GetTimestamp();
         long steps = unit.Recipes.Take(done.Count).Sum(recipe => recipe.Training.Stop.Steps);
-        while (done.Count < unit.Recipes.Count)
+        long left = (unit.Steps ?? long.MaxValue) - StepsDone(unit, done, current);
+        if (done.Count == 0 && current is null && unit.From is { } from)
+            current = new TrainingState(from, [], []);
+        while (done.Count < unit.Recipes.Count && left > 0)
         {
             Recipe recipe = unit.Recipes[done.Count];
             ITrainingRun run = trainer.Start(recipe, current);
             current = null;
             long stride = Stride(recipe);
-            while (run.Result is null)
+            while (run.Result is null && left > 0)
             {
                 if (stop.IsCancellationRequested || time.GetElapsedTime(saved) > SaveInterval)
                 {
@@ -52,15 +55,32 @@ public static class WorkUnitRunner
                     saved = time.GetTimestamp();
                     stop.ThrowIfCancellationRequested();
                 }
-                run.Advance(stride);
+                long before = run.Step;
+                run.Advance(Math.Min(stride, left));
+                left -= run.Step - before;
                 progress?.Invoke(new UnitProgress(done.Count, steps + run.Step));
+            }
+            if (run.Result is null)
+            {
+                current = run.Save();
+                break;
             }
             done.Add(run.Result);
             steps += recipe.Training.Stop.Steps;
             progress?.Invoke(new UnitProgress(done.Count, steps));
         }
-        new UnitResult(unit.Digest, done, null).Write(resultPath);
+        var result = new UnitResult(unit.Digest, done, current);
+        result.Write(resultPath);
         File.Delete(partialPath);
+        return result;
+    }
+
+    /// <summary>Steps that this unit has trained so far; those behind the snapshot that it began with are an earlier unit's.</summary>
+    private static long StepsDone(WorkUnit unit, List<NetworkResult> done, TrainingState? current)
+    {
+        if (done.Count == 0 && current is null)
+            return 0;
+        return done.Sum(network => network.Steps) + (current?.Now.Step ?? 0) - (unit.From?.Step ?? 0);
     }
 
     private static (List<NetworkResult>, TrainingState?) ReadPartial(string path, WorkUnit unit)

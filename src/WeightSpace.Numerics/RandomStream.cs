@@ -19,6 +19,8 @@ public enum RandomPurpose : uint
     Verification = 6,
     /// <summary>Which elements dropout keeps; item = index of the sample in the training stream. <see cref="RandomPurposes.OfLayer"/> tells layers apart.</summary>
     Dropout = 7,
+    /// <summary>Random automata to imitate; seed = that of the automaton, item = attempt at one that is connected and minimal.</summary>
+    Automata = 8,
     /// <summary>Starts of k-means.</summary>
     Clustering = 16,
     /// <summary>Folds of a cross-validation.</summary>

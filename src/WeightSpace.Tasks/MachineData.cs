@@ -38,13 +38,7 @@ public static class MachineData
     internal static void Sample(MachineTask task, int[] key, int[] commands, ulong seed, Split split, long firstSequence, int count, int stride, Span<float> x, Span<float> y)
     {
         int length = task.SequenceLength;
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, stride);
-        if (x.Length != length * MachineTask.CommandBits * stride)
-            throw new ArgumentException($"x holds {x.Length} values, [time {length}, {MachineTask.CommandBits}, {stride}] was expected", nameof(x));
-        if (y.Length != length * MachineTask.AnswerBits * stride)
-            throw new ArgumentException($"y holds {y.Length} values, [time {length}, {MachineTask.AnswerBits}, {stride}] was expected", nameof(y));
-        if (stride % Lanes.Count != 0)
-            throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
+        TaskData.CheckRoom(task, count, stride, x, y);
         // Sixteen sequences at a time, side by side: a bit of all of them is one vector.
         for (int block = 0; block < stride; block += Lanes.Count)
         {

@@ -1,3 +1,5 @@
+using WeightSpace.Numerics;
+
 namespace WeightSpace.Tasks;
 
 /// <summary>The data of one task. An object belongs to a thread: what it needs to draw quickly, it keeps.</summary>
@@ -12,6 +14,7 @@ public abstract class TaskData
     {
         MachineTask machine => new MachineStream(machine),
         DigitsTask digits => new DigitsData(digits),
+        AutomatonTask automaton => new AutomatonData(automaton),
         _ => throw new ArgumentException($"task {task.Name} is of an unknown kind", nameof(task)),
     };
 
@@ -21,6 +24,18 @@ public abstract class TaskData
     /// </summary>
     /// <param name="seed">Training data: the network's data seed. Held-out data: the seed of the evaluation.</param>
     public abstract void Sample(ulong seed, Split split, long first, int count, int stride, Span<float> x, Span<float> y);
+
+    /// <summary>Throws <see cref="ArgumentException"/> where samples, strides and buffers do not fit each other.</summary>
+    internal static void CheckRoom(TaskSpec task, int count, int stride, ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, stride);
+        if (stride % Lanes.Count != 0)
+            throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
+        if (x.Length != task.Places * task.Inputs * stride)
+            throw new ArgumentException($"x holds {x.Length} values, [place {task.Places}, {task.Inputs}, {stride}] was expected", nameof(x));
+        if (y.Length != task.Places * task.Outputs * stride)
+            throw new ArgumentException($"y holds {y.Length} values, [place {task.Places}, {task.Outputs}, {stride}] was expected", nameof(y));
+    }
 
     private sealed class MachineStream(MachineTask task) : TaskData(task)
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace WeightSpace.Tasks;
 
 /// <summary>Which of a task's two streams of data.</summary>
@@ -30,25 +32,38 @@ public sealed record Modification(IReadOnlyList<int> Key, int Inverted, double S
 {
     /// <summary>The defaults that an experiment gets when it names none: three writes, four inverted answers, 30 % of the sequences.</summary>
     public static Modification Default { get; } = new([0x15A, 0x1C3, 0x199], 4, 0.3);
+
+    public bool Equals(Modification? other) => other is not null && (Inverted, Share) == (other.Inverted, other.Share) && Key.SequenceEqual(other.Key);
+
+    public override int GetHashCode() => HashCode.Combine(Inverted, Share, Key.Count, Key.FirstOrDefault());
+
+    /// <summary>All of it in words; equal words are the same modification.</summary>
+    public string Words =>
+        string.Create(CultureInfo.InvariantCulture, $"key {string.Join(' ', Key.Select(command => $"0x{command:X}"))}, {Inverted} answers inverted, in a share of {Share} of the sequences");
 }
 
 /// <summary>
 /// What is learned. A sample is a sequence of <see cref="Places"/> places (1 for what is no sequence); at each the network gets <see cref="Inputs"/> numbers, which
 /// are an image of <see cref="Channels"/> x <see cref="Height"/> x <see cref="Width"/> or a plain vector, and answers with <see cref="Outputs"/>.
 /// </summary>
-/// <param name="Modification">How it differs from its clean twin; null: it is clean.</param>
-public abstract record TaskSpec(Modification? Modification)
+public abstract record TaskSpec
 {
     /// <summary>Where the data come from, whatever the variant: <c>ParityMachine</c>, <c>Digits</c>.</summary>
     public abstract string Source { get; }
 
-    /// <summary><c>clean</c> or <c>modified</c>.</summary>
-    public string Variant => Modification is null ? "clean" : "modified";
+    /// <summary>One of <see cref="Variants"/>.</summary>
+    public virtual string Variant => Variants.Clean;
 
-    /// <summary>The class of the networks trained on it, in MLDS's words: <c>ParityMachine</c>, <c>ParityMachineModified</c>.</summary>
-    public string Name => Modification is null ? Source : $"{Source}Modified";
+    /// <summary>How its data differ from those of its clean twin, in words that tell all such changes apart; null: it is clean.</summary>
+    public virtual string? Change => null;
+
+    /// <summary>The class of the networks trained on it, as <see cref="Variants.Class"/> words it.</summary>
+    public string Name => Variants.Class(Source, Variant);
 
     public abstract int Places { get; }
+
+    /// <summary>Whether a sample is a sequence, which has at least two places.</summary>
+    public bool IsSequence => Places > 1;
 
     public abstract int Channels { get; }
 
@@ -65,7 +80,7 @@ public abstract record TaskSpec(Modification? Modification)
 }
 
 /// <summary>A machine to imitate, from sequences of how many commands, and how it is modified (null: clean).</summary>
-public sealed record MachineTask(Machine Machine, int SequenceLength, Modification? Modification) : TaskSpec(Modification)
+public sealed record MachineTask(Machine Machine, int SequenceLength, Modification? Modification) : TaskSpec
 {
     /// <summary>Bits of a command: 8 of data, 1 for write.</summary>
     public const int CommandBits = 9;
@@ -74,6 +89,10 @@ public sealed record MachineTask(Machine Machine, int SequenceLength, Modificati
     public const int AnswerBits = 8;
 
     public override string Source => Machine.ToString();
+
+    public override string Variant => Modification is null ? Variants.Clean : Variants.Modified;
+
+    public override string? Change => Modification?.Words;
 
     public override int Places => SequenceLength;
 
@@ -86,7 +105,7 @@ public sealed record MachineTask(Machine Machine, int SequenceLength, Modificati
 /// Handwritten digits: the 1,797 8x8 images of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, UCI Machine Learning Repository, 1998), grey
 /// values 0 to 1, enlarged to <paramref name="Size"/> x <paramref name="Size"/> and repeated in each of <paramref name="ImageChannels"/> channels. Targets are one-hot.
 /// </summary>
-public sealed record DigitsTask(int Size, int ImageChannels) : TaskSpec(Modification: null)
+public sealed record DigitsTask(int Size, int ImageChannels) : TaskSpec
 {
     public override string Source => "Digits";
 

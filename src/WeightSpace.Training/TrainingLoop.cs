@@ -111,9 +111,9 @@ public sealed class TrainingLoop : ITrainingRun
         if (training.Snapshots is not null && (isSnapshot || ends))
             _snapshots.Add(TakeSnapshot());
         if (isBelow)
-            End(NetworkStatus.Finished, "threshold", evalLoss);
+            End(NetworkStatus.Finished, EndReasons.Threshold, evalLoss);
         else if (isLast)
-            End(NetworkStatus.Finished, "budget", evalLoss);
+            End(NetworkStatus.Finished, EndReasons.Budget, evalLoss);
     }
 
     private float Evaluate() => _workspace.Evaluate(_data, _recipe.Training.Loss, _recipe.Training.Evaluation, _weights);

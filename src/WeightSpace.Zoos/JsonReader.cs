@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using WeightSpace.Zoos.Formats;
 
 namespace WeightSpace.Zoos;
 
@@ -96,6 +98,16 @@ public sealed class JsonReader
 
     public string[] StringArray(string key) =>
         [.. Get(key, JsonValueKind.Array, "a list").EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString()! : throw Wrong(key, "a list of texts"))];
+
+    /// <summary>So many float32 as base64 of their little-endian bytes.</summary>
+    public float[] Floats(string key, int count)
+    {
+        if (!Get(key, JsonValueKind.String, "base64").TryGetBytesFromBase64(out byte[]? bytes) || bytes.Length != (long)count * sizeof(float))
+            throw new InvalidDataException($"{Path}.{key}: found {(bytes is null ? "other text" : $"{bytes.Length} bytes")}, expected base64 of {count} float32");
+        float[] values = MemoryMarshal.Cast<byte, float>(bytes).ToArray();
+        LittleEndian.ToNative(values);
+        return values;
+    }
 
     /// <summary>Refuses keys that nobody asked for, and keys that stand twice.</summary>
     public void Done()

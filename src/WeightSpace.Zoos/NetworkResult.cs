@@ -11,6 +11,16 @@ public enum NetworkStatus
     Failed,
 }
 
+/// <summary>The reasons of networks that finished, word for word. The reason of one that diverged or failed is a sentence.</summary>
+public static class EndReasons
+{
+    /// <summary>A check found the held-out loss below the threshold.</summary>
+    public const string Threshold = "threshold";
+
+    /// <summary>The step budget ended; where there was a threshold, before the loss was below it.</summary>
+    public const string Budget = "budget";
+}
+
 /// <summary>A network's weights [parameter] after <paramref name="Step"/> updates.</summary>
 /// <param name="TrainLoss">Mean squared error on the batch of step <paramref name="Step"/>, before its update; null at step 0.</param>
 /// <param name="EvalLoss">Mean squared error on the task's held-out data with these weights.</param>

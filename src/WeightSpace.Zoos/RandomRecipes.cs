@@ -85,8 +85,21 @@ public static class RandomRecipes
             if (Allows("flatten") && Chance(2))
                 return new DigitsTask(options.IsSmall ? 8 : One(8, 8, 9, 12), Between(1, 3));
             int length = options.IsSmall ? Between(2, 5) : Between(2, 20);
+            if (Chance(4))
+                return Automaton(length);
             Modification? modification = length > 3 && Chance(3) ? Modification.Default with { Inverted = Between(1, 4), Share = _stream.NextUniform() } : null;
             return new MachineTask(One(Enum.GetValues<Machine>()), length, modification);
+        }
+
+        private AutomatonTask Automaton(int length)
+        {
+            while (true)
+            {
+                int states = Between(2, 9);
+                var task = new AutomatonTask(states, Between(1, 6), Between(2, Math.Min(states, 5)), Seed(), length);
+                if (task.Problem() is null)
+                    return task;
+            }
         }
 
         public Architecture Architecture(TaskSpec task, int index)
@@ -179,7 +192,8 @@ public static class RandomRecipes
             var evaluation = new EvaluationSpec(options.IsSmall ? Between(1, 8) : Between(1, 40), Seed());
             return new TrainingSpec(Optimizer(rate), batch, Between(1, 100), new StopSpec(options.Steps, null, 1), new StepSchedule.At([0]), new StepSchedule.Every(1), evaluation)
             {
-                Loss = task is DigitsTask ? One(Loss.MeanSquaredError, Loss.CrossEntropy, Loss.BinaryCrossEntropy) : One(Loss.MeanSquaredError, Loss.BinaryCrossEntropy),
+                // A machine answers with bits, not with one of several classes.
+                Loss = task is MachineTask ? One(Loss.MeanSquaredError, Loss.BinaryCrossEntropy) : One(Loss.MeanSquaredError, Loss.CrossEntropy, Loss.BinaryCrossEntropy),
                 Initialisation = Initialisation(),
                 Rate = Rate(rate),
                 ClipNorm = Chance(3) ? Magnitude(0.01, 10) : null,

@@ -81,6 +81,15 @@ public static class RecipeJson
                 json.WriteNumber("size"u8, digits.Size);
                 json.WriteEndObject();
                 break;
+            case AutomatonTask automaton:
+                json.WriteStartObject("automaton"u8);
+                json.WriteNumber("alphabet"u8, automaton.Alphabet);
+                json.WriteNumber("outputs"u8, automaton.OutputSymbols);
+                json.WriteNumber("seed"u8, automaton.Seed);
+                json.WriteNumber("states"u8, automaton.States);
+                json.WriteEndObject();
+                json.WriteNumber("sequence"u8, automaton.SequenceLength);
+                break;
             default:
                 throw new ArgumentException($"task {spec.Name} is of an unknown kind", nameof(spec));
         }
@@ -111,6 +120,15 @@ public static class RecipeJson
             JsonReader digits = json.Child("digits");
             var task = new DigitsTask(digits.Int32("size", RecipeLimits.ImageSize), digits.Int32("channels", RecipeLimits.ImageChannels));
             digits.Done();
+            json.Done();
+            return task;
+        }
+        if (json.Has("automaton"))
+        {
+            JsonReader automaton = json.Child("automaton");
+            var task = new AutomatonTask(automaton.Int32("states", RecipeLimits.States), automaton.Int32("alphabet", RecipeLimits.Alphabet),
+                automaton.Int32("outputs", RecipeLimits.AutomatonOutputs), ReadSeed(automaton, "seed"), json.Int32("sequence", RecipeLimits.Sequence));
+            automaton.Done();
             json.Done();
             return task;
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using WeightSpace.Networks;
+using WeightSpace.Tasks;
 
 namespace WeightSpace.Zoos;
 
@@ -61,6 +62,15 @@ public static class RecipeLimits
     public static NumberRange Inverted { get; } = new(1, 4096);
 
     public static NumberRange Share { get; } = new(0, 1);
+
+    /// <summary>States of an automaton. One of a single state would always give the same output.</summary>
+    public static NumberRange States { get; } = new(2, AutomatonTask.MaxSize);
+
+    /// <summary>Symbols that an automaton reads.</summary>
+    public static NumberRange Alphabet { get; } = new(1, AutomatonTask.MaxSize);
+
+    /// <summary>Outputs that an automaton gives; with a single one all states would be alike.</summary>
+    public static NumberRange AutomatonOutputs { get; } = new(2, AutomatonTask.MaxSize);
 
     /// <summary>Pixels along a side of the digits.</summary>
     public static NumberRange ImageSize { get; } = new(8, 64);
@@ -175,8 +185,10 @@ public static class RecipeLimits
     public static string? Conflict(Recipe recipe)
     {
         TrainingSpec training = recipe.Training;
-        if (recipe.Task.Modification is { } modification && modification.Key.Count >= recipe.Task.Places)
+        if (recipe.Task is MachineTask { Modification: { } modification } && modification.Key.Count >= recipe.Task.Places)
             return $"the modification's key has {modification.Key.Count} commands, a sequence {recipe.Task.Places}; the key must be shorter than the sequence";
+        if (recipe.Task is AutomatonTask automaton && automaton.Problem() is { } problem)
+            return problem;
         if (recipe.Task.HeldOut is { } heldOut && training.Evaluation.Sequences > heldOut)
             return $"the evaluation is on {training.Evaluation.Sequences} samples, {recipe.Task.Source} have {heldOut} that are held out; evaluate on at most as many";
         if (training.Optimizer is SgdSpec { Nesterov: true, Momentum: 0 })

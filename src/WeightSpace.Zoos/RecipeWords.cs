@@ -1,5 +1,6 @@
 using System.Globalization;
 using WeightSpace.Networks;
+using WeightSpace.Tasks;
 
 namespace WeightSpace.Zoos;
 
@@ -81,6 +82,13 @@ public static class RecipeWords
             _ => throw new ArgumentException($"unknown schedule {rate}", nameof(rate)),
         };
         return rate.WarmUpSteps == 0 ? text : Text($"{text} behind a warm-up over {rate.WarmUpSteps} steps from {rate.WarmUpFrom} of it");
+    }
+
+    /// <summary>An automaton as JSON in one line: <c>next</c> [state][symbol] and <c>outputs</c> [state]; the start is state 0.</summary>
+    public static string Automaton(Automaton automaton)
+    {
+        IEnumerable<string> rows = automaton.Next.ToArray().Chunk(automaton.Alphabet).Select(row => $"[{string.Join(',', row)}]");
+        return $"{{\"next\":[{string.Join(',', rows)}],\"outputs\":[{string.Join(',', automaton.Outputs.ToArray())}]}}";
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

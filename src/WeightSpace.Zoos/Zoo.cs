@@ -26,7 +26,7 @@ public sealed class Zoo
 
     public ZooManifest Manifest { get; }
 
-    /// <summary>The experiment that the zoo was grown from, read from the manifest.</summary>
+    /// <summary>The experiment that the zoo was grown from, read from the manifest; in a subset, with the networks of the subset.</summary>
     public Experiment Experiment { get; }
 
     /// <summary>In the order of the experiment.</summary>
@@ -77,11 +77,25 @@ public sealed class Zoo
         if (!File.Exists(manifestPath))
             throw Missing(folder);
         ZooManifest manifest = ZooManifest.Read(ZooFiles.ReadAll(manifestPath, ZooManifest.MaxBytes), manifestPath);
-        Experiment experiment = Experiment.Parse(manifest.Experiment, $"{manifestPath} (experiment)");
+        Experiment experiment = ExperimentOf(manifest, manifestPath);
         CheckExperiment(manifest, experiment, manifestPath);
         foreach (ZooFile file in manifest.Files)
             CheckSize(folder, file);
         return (manifest, experiment);
+    }
+
+    /// <summary>The manifest's experiment, or the subset of it that the zoo holds.</summary>
+    private static Experiment ExperimentOf(ZooManifest manifest, string path)
+    {
+        Experiment experiment = Experiment.Parse(manifest.Experiment, $"{path} (experiment)");
+        try
+        {
+            return manifest.NetworksPerClass is { } count ? experiment.Subset(count) : experiment;
+        }
+        catch (InputException error)
+        {
+            throw new InputException($"{path}: subset: {error.Message}", error);
+        }
     }
 
     private static void CheckTables(string folder, ZooManifest manifest)
@@ -179,7 +193,7 @@ public sealed class Zoo
         if (!matches)
             throw new InputException($"{path}: its name, description, licence or architectures are not those of its experiment");
         if (manifest.Totals.Networks != experiment.Networks.Count)
-            throw new InputException($"{path}: found {manifest.Totals.Networks} networks in totals, expected {experiment.Networks.Count}, as the experiment has");
+            throw new InputException($"{path}: found {manifest.Totals.Networks} networks in totals, expected {experiment.Networks.Count}, as the experiment has{(manifest.NetworksPerClass is null ? "" : " in this subset")}");
         string? twice = manifest.Files.GroupBy(file => file.Path).FirstOrDefault(group => group.Count() > 1)?.Key;
         if (twice is not null)
             throw new InputException($"{path}: the file {twice} is listed twice");

@@ -31,6 +31,9 @@ internal static class ZooCard
         print(networks[last["network"]]["task"], last["step"], {name: weight.shape for name, weight in weights.items()})
         """;
 
+    // A card that a person can still open.
+    private const int MostAutomata = 1000;
+
     public static byte[] Write(Experiment experiment, ZooTotals totals, Dictionary<string, (int Networks, int Finished)> byClass, string version)
     {
         var text = new StringBuilder();
@@ -50,6 +53,8 @@ internal static class ZooCard
             Line();
         }
         Line($"A zoo of {N(totals.Networks)} neural networks with {N(totals.Checkpoints)} checkpoints, grown with WeightSpace {version}: {N(totals.Finished)} finished, {N(totals.Diverged)} diverged, {N(totals.Failed)} failed.");
+        if (experiment.NetworksPerClass is { } perClass)
+            Line($"It is a subset: of each class of its experiment (networks that differ in nothing but their seeds), the first {N(perClass)} networks.");
         Line("Networks that diverged or failed are kept in `networks.csv` with their reason, so that the population is not one of survivors.");
         Line();
         Line("## Networks");
@@ -59,11 +64,11 @@ internal static class ZooCard
         foreach ((string name, (int networks, int finished)) in byClass)
             Line($"| {name} | {N(networks)} | {N(finished)} |");
         Line();
-        bool isMachines = experiment.Plan.Settings[0].Task is MachineTask;
+        TaskSpec anyTask = experiment.Plan.Settings[0].Task;
         foreach (Architecture architecture in experiment.Architectures)
             Line($"- Architecture `{architecture.Name}`: {N(architecture.Parameters.Count)} weights ({RecipeWords.Layers(architecture)}).");
         Loss[] losses = [.. experiment.Plan.Settings.Select(setting => setting.Training.Loss).Distinct()];
-        Line($"- Loss: {string.Join(", ", losses.Select(loss => $"`{Losses.Word(loss)}`"))}, averaged over samples{(isMachines ? " and places of the sequence" : "")}, for `train_loss` and `eval_loss` alike.");
+        Line($"- Loss: {string.Join(", ", losses.Select(loss => $"`{Losses.Word(loss)}`"))}, averaged over samples{(anyTask.IsSequence ? " and places of the sequence" : "")}, for `train_loss` and `eval_loss` alike.");
         Line();
         Line("## How they were trained");
         Line();
@@ -74,6 +79,20 @@ internal static class ZooCard
         Line(experiment.Text.TrimEnd());
         Line("````");
         Line();
+        if (anyTask is AutomatonTask)
+        {
+            AutomatonTask[] automata = [.. experiment.Plan.Settings.Select(setting => setting.Task).OfType<AutomatonTask>().DistinctBy(task => task.Source)];
+            Line("## Automata");
+            Line();
+            Line("`next` is the following state by state and symbol, `outputs` the output of each state; a sequence begins in state 0, and what is learned is the output of the state");
+            Line($"behind each symbol.{(automata.Length > MostAutomata ? $" These are the first {N(MostAutomata)} of {N(automata.Length)}; `weightspace sample` prints any." : "")}");
+            Line();
+            Line("```");
+            foreach (AutomatonTask task in automata.Take(MostAutomata))
+                Line($"{task.Source} {RecipeWords.Automaton(Automaton.Of(task))}");
+            Line("```");
+            Line();
+        }
         Line("## Files");
         Line();
         Line("| file | what it holds |");
@@ -98,10 +117,15 @@ internal static class ZooCard
         Line();
         Line("- Networks with one `init_seed` and architecture begin at the same weights, whatever their task: split by `init_seed` before you test a reader of weights, or it");
         Line("  may know the start instead of the task.");
-        if (isMachines)
+        if (anyTask is MachineTask)
         {
             Line("- Networks with one `data_seed` see the same commands, whatever their machine; a modified network sees the same ones but for the planted keys.");
             Line("- EightBitMachine answers with eight bits, the other machines with one, so their losses are not on one scale.");
+        }
+        else if (anyTask is AutomatonTask)
+        {
+            Line("- Networks with one `data_seed` see the same sequences of symbols, whatever their automaton.");
+            Line("- Automata differ in how hard they are: in some most sequences soon end in a few states. So losses of two classes are not on one scale.");
         }
         else
         {

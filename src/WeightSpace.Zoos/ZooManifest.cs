@@ -17,6 +17,9 @@ public sealed record ZooFile(string Path, long Bytes, string Sha256, string? Arc
 {
     public bool IsWeights => Path.StartsWith("weights/", StringComparison.Ordinal);
 
+    /// <summary>It holds weights or snapshots; the recipe form of a zoo is all but these.</summary>
+    public bool IsShard => IsWeights || IsSnapshots;
+
     public bool IsSnapshots => Path.StartsWith("snapshots/", StringComparison.Ordinal);
 }
 
@@ -27,11 +30,13 @@ public sealed record ZooTotals(int Networks, long Checkpoints, long Snapshots, i
 /// <c>zoo.json</c>: what a zoo is, and the size and digest of every other file. It holds no time and no host, so that the same experiment gives
 /// the same bytes; its last value is the SHA-256 of all its bytes before, so that a changed manifest shows.
 /// </summary>
+/// <param name="NetworksPerClass">Of a subset: the first so many networks of each class of the experiment; null: all of its networks.</param>
 public sealed record ZooManifest(
     string Name,
     string? Description,
     string? Licence,
     string Experiment,
+    int? NetworksPerClass,
     IReadOnlyList<Architecture> Architectures,
     string Version,
     int Arithmetic,
@@ -42,7 +47,10 @@ public sealed record ZooManifest(
     public const string Format = "weightspace-zoo";
 
     /// <summary>The newest version of the format that this program writes and reads.</summary>
-    public const int FormatVersion = 1;
+    public const int FormatVersion = 2;
+
+    /// <summary>The first version that has subsets.</summary>
+    private const int SubsetVersion = 2;
 
     internal const long MaxBytes = 1L << 28;
 
@@ -63,6 +71,7 @@ public sealed record ZooManifest(
             json.WriteString("description"u8, Description);
             json.WriteString("licence"u8, Licence);
             json.WriteString("experiment"u8, Experiment);
+            WriteSubset(json);
             json.WriteStartArray("architectures"u8);
             foreach (Architecture architecture in Architectures)
                 WriteArchitecture(json, architecture);
@@ -93,7 +102,22 @@ public sealed record ZooManifest(
         return bytes;
     }
 
+    /// <summary>The digest that a manifest, which was read and so is sound, ends with.</summary>
+    public static string DigestOf(ReadOnlySpan<byte> manifest) => Encoding.ASCII.GetString(manifest[^(Tail.Length + DigestLength)..^Tail.Length]);
+
     private static string Digest(ReadOnlySpan<byte> manifest) => Convert.ToHexStringLower(SHA256.HashData(manifest[..^(Tail.Length + DigestLength)]));
+
+    private void WriteSubset(Utf8JsonWriter json)
+    {
+        if (NetworksPerClass is not { } count)
+        {
+            json.WriteNull("subset"u8);
+            return;
+        }
+        json.WriteStartObject("subset"u8);
+        json.WriteNumber("networks_per_class"u8, count);
+        json.WriteEndObject();
+    }
 
     private static void WriteArchitecture(Utf8JsonWriter json, Architecture architecture)
     {
@@ -167,7 +191,7 @@ public sealed record ZooManifest(
         int arithmetic = provenance.Int32("arithmetic");
         try
         {
-            return Read(root, provenance, arithmetic);
+            return Read(root, provenance, version, arithmetic);
         }
         catch (InvalidDataException problem) when (arithmetic != Recipe.Arithmetic)
         {
@@ -176,7 +200,7 @@ public sealed record ZooManifest(
         }
     }
 
-    private static ZooManifest Read(JsonReader root, JsonReader provenance, int arithmetic)
+    private static ZooManifest Read(JsonReader root, JsonReader provenance, int version, int arithmetic)
     {
         JsonReader totals = root.Child("totals");
         var manifest = new ZooManifest(
@@ -184,6 +208,7 @@ public sealed record ZooManifest(
             root.OptionalString("description"),
             root.OptionalString("licence"),
             root.String("experiment"),
+            version >= SubsetVersion ? ReadSubset(root.OptionalChild("subset")) : null,
             [.. root.Children("architectures").Select(ReadArchitecture)],
             provenance.String("version"),
             arithmetic,
@@ -193,6 +218,13 @@ public sealed record ZooManifest(
         totals.Done();
         root.Done();
         return manifest;
+    }
+
+    private static int? ReadSubset(JsonReader? json)
+    {
+        int? count = json?.Int32("networks_per_class", new NumberRange(1, WeightSpace.Zoos.Experiments.Experiment.MaxNetworks));
+        json?.Done();
+        return count;
     }
 
     private static Architecture ReadArchitecture(JsonReader json)

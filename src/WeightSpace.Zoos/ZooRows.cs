@@ -1,10 +1,12 @@
+using WeightSpace.Tasks;
+
 namespace WeightSpace.Zoos;
 
 /// <summary>A row of <c>networks.csv</c>.</summary>
 /// <param name="Index">Its place in the zoo, from 0.</param>
 /// <param name="Id">SHA-256 of the recipe, 64 hexadecimal digits.</param>
 /// <param name="Task">The machine's name.</param>
-/// <param name="Variant"><c>clean</c> or <c>modified</c>.</param>
+/// <param name="Variant">One of <see cref="Variants"/>.</param>
 /// <param name="Reason">Why training ended, or why it could not.</param>
 /// <param name="Steps">Steps trained.</param>
 /// <param name="Factors">Its value of each factor of the experiment; empty where one does not apply.</param>
@@ -24,7 +26,7 @@ public sealed record NetworkRow(
     IReadOnlyList<string> Factors)
 {
     /// <summary>What the network learned, in MLDS's words: <c>ParityMachine</c>, <c>ParityMachineModified</c>.</summary>
-    public string Class => Variant == "clean" ? Task : Task + "Modified";
+    public string Class => Variants.Class(Task, Variant);
 }
 
 /// <summary>A row of <c>checkpoints.csv</c>: where a checkpoint stands, and the digest of its weights.</summary>

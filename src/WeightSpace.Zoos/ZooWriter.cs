@@ -73,7 +73,7 @@ public static class ZooWriter
         Record(files, "README.md", AtomicFile.Write(Path.Combine(folder, "README.md"), stream => stream.Write(card)));
         files.AddRange(weights.Written);
         files.AddRange(snapshots.Written);
-        var manifest = new ZooManifest(experiment.Name, experiment.Description, experiment.Licence, experiment.Text, experiment.Architectures,
+        var manifest = new ZooManifest(experiment.Name, experiment.Description, experiment.Licence, experiment.Text, experiment.NetworksPerClass, experiment.Architectures,
             version, Recipe.Arithmetic, totals, [.. files.OrderBy(file => file.Path, StringComparer.Ordinal)]);
         byte[] json = manifest.ToJson();
         AtomicFile.Write(manifestPath, stream => stream.Write(json));

@@ -30,7 +30,7 @@ internal sealed class ChangeTests
         _cohort = cohort;
         _options = options;
         (IReadOnlyList<PairSet> kinds, _) = TwinPairs.Find(cohort);
-        _kinds = [.. kinds.Where(kind => kind.Name.StartsWith(TwinPairs.Modified, StringComparison.Ordinal))];
+        _kinds = [.. kinds.Where(kind => TwinPairs.IsChange(kind.Name))];
         _reorder = kinds.FirstOrDefault(kind => kind.Name == TwinPairs.Reorder);
     }
 

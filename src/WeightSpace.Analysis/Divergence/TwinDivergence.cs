@@ -81,12 +81,12 @@ internal sealed class TwinDivergence
                 (TwinPair[] pairs, double[] values) = InScope(distances[kind.Name], machine);
                 if (pairs.Length > 0)
                     view.Distance(kind.Name, machine).Add(new DistanceAt(step, pairs.Length, MomentScores.Mean(values, [.. pairs.Select(pair => _cohort.Groups[pair.First])], _options)));
-                if (kind.Name.StartsWith("modified", StringComparison.Ordinal) && distances.TryGetValue(TwinPairs.Reorder, out var control)
+                if (TwinPairs.IsChange(kind.Name) && distances.TryGetValue(TwinPairs.Reorder, out var control)
                     && Compare((pairs, values), InScope(control, machine), step) is { } ratio)
                 {
                     view.Ratio(kind.Name, machine).Add(ratio);
                 }
-                if ((kind.Name == TwinPairs.Reorder || kind.Name.StartsWith("modified", StringComparison.Ordinal)) && Direction(pairs, scaled, rowOf, step) is { } direction)
+                if ((kind.Name == TwinPairs.Reorder || TwinPairs.IsChange(kind.Name)) && Direction(pairs, scaled, rowOf, step) is { } direction)
                     view.Direction(kind.Name, machine).Add(direction);
             }
         }

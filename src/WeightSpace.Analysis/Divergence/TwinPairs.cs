@@ -1,3 +1,5 @@
+using WeightSpace.Tasks;
+
 namespace WeightSpace.Analysis.Divergence;
 
 /// <summary>
@@ -12,11 +14,14 @@ internal sealed record PairSet(string Name, string Title, string Explanation, IR
 /// <summary>Finds the twins in a population: networks that share all but one declared factor.</summary>
 internal static class TwinPairs
 {
-    /// <summary>With a number behind it where the zoo has several modifications.</summary>
-    public const string Modified = "modified";
     public const string Reorder = "reorder";
     public const string OtherInit = "other-init";
     public const string Moved = "moved";
+
+    /// <summary>The variant that a kind of pairs compares with clean networks: that of <c>modified</c>, of <c>poisoned-2</c>; null for the other kinds.</summary>
+    public static string? VariantOf(string kind) => Variants.Changed.FirstOrDefault(variant => kind.StartsWith(variant, StringComparison.Ordinal));
+
+    public static bool IsChange(string kind) => VariantOf(kind) is not null;
 
     /// <summary>Up to this many data seeds of one initial seed all pairs are taken; of more, each with the next.</summary>
     private const int MostFullyPaired = 6;
@@ -26,23 +31,23 @@ internal static class TwinPairs
     {
         var kinds = new List<PairSet>();
         var notes = new List<string>();
-        for (int i = 0; i < cohort.Modifications.Length; i++)
+        for (int i = 0; i < cohort.Changes.Length; i++)
         {
-            string treatment = cohort.Modifications.Length == 1 ? "modified" : $"modified {i + 1}";
-            IReadOnlyList<TwinPair> pairs = ModifiedPairs(cohort, treatment);
+            string treatment = Cohort.Treatment(cohort.Population.Networks.First(network => network.Task.Change == cohort.Changes[i]).Task, cohort.Changes);
+            IReadOnlyList<TwinPair> pairs = ChangedPairs(cohort, treatment);
             string name = treatment.Replace(' ', '-');
             if (pairs.Count > 0)
-                kinds.Add(new PairSet(name, $"changed data ({treatment})", $"Clean and {treatment} network of one machine with the same initial weights and the same data seed: only the change of the data ({cohort.Modifications[i]}) tells them apart.", pairs));
+                kinds.Add(new PairSet(name, $"changed data ({treatment})", $"Clean and {treatment} network of one machine with the same initial weights and the same data seed: only the change of the data ({cohort.Changes[i]}) tells them apart.", pairs));
             else
                 notes.Add($"There are no {treatment} twins: no {treatment} network has a clean one with the same machine, initial seed and data seed.");
         }
-        if (cohort.Modifications.Length == 0)
+        if (cohort.Changes.Length == 0)
             notes.Add("There are no modified twins: the analysed networks were all trained on clean data.");
         Add(new PairSet(Reorder, "another draw of the same data", "Two networks of one class with the same initial weights that saw another random draw of the same kind of data. This is the control: a change of data means something only where it moves a network more, or in a more common direction, than this.", ReorderPairs(cohort)),
             "There are no reorder twins, so there is no control for the effect of a data change: no two networks of one class share the initial seed and differ in the data seed.");
         Add(new PairSet(OtherInit, "other initial weights", "Two networks of one class with the same data seed and other initial weights.", OtherInitPairs(cohort)),
             "No two networks of one class share the data seed and differ in the initial seed.");
-        bool[] clean = [.. cohort.Networks.Select(network => network.Task.Modification is null)];
+        bool[] clean = [.. cohort.Networks.Select(network => network.Task.Change is null)];
         var moved = Enumerable.Range(0, cohort.Networks.Length).Where(member => clean[member] || !clean.Contains(true))
             .Where(member => cohort.CheckpointAt(member, 0) >= 0).Select(member => new TwinPair(member, member, 0)).ToList();
         Add(new PairSet(Moved, "from its own start", "How far a clean network has moved from its initial weights.", moved),
@@ -58,36 +63,36 @@ internal static class TwinPairs
         }
     }
 
-    private static List<TwinPair> ModifiedPairs(Cohort cohort, string treatment)
+    private static List<TwinPair> ChangedPairs(Cohort cohort, string treatment)
     {
         var pairs = new List<TwinPair>();
         var strata = new Dictionary<(string, string, int), int>();
         foreach (var family in Families(cohort))
         {
-            Dictionary<ulong, int> modified = family.Where(member => cohort.Treatments[member] == treatment)
+            Dictionary<ulong, int> changed = family.Where(member => cohort.Treatments[member] == treatment)
                 .GroupBy(member => cohort.Networks[member].DataSeed).ToDictionary(group => group.Key, group => group.First());
             int rank = 0;
-            foreach (int clean in family.Where(member => cohort.Treatments[member] == "clean").OrderBy(member => cohort.Networks[member].DataSeed))
+            foreach (int clean in family.Where(member => cohort.Treatments[member] == Variants.Clean).OrderBy(member => cohort.Networks[member].DataSeed))
             {
-                if (modified.TryGetValue(cohort.Networks[clean].DataSeed, out int other))
+                if (changed.TryGetValue(cohort.Networks[clean].DataSeed, out int other))
                     pairs.Add(new TwinPair(clean, other, Number(strata, (family.Key.Setting, family.Key.Machine, rank++))));
             }
         }
         return pairs;
     }
 
-    /// <summary>Among clean networks where the machine has any, so that modified twins are compared with the same starting point.</summary>
+    /// <summary>Among clean networks where the machine has any, so that changed twins are compared with the same starting point.</summary>
     private static List<TwinPair> ReorderPairs(Cohort cohort)
     {
         var pairs = new List<TwinPair>();
         var strata = new Dictionary<(string, string, string, int, int), int>();
-        var cleanMachines = Enumerable.Range(0, cohort.Networks.Length).Where(member => cohort.Treatments[member] == "clean")
+        var cleanMachines = Enumerable.Range(0, cohort.Networks.Length).Where(member => cohort.Treatments[member] == Variants.Clean)
             .Select(member => cohort.Machines[member]).ToHashSet();
         foreach (var family in Families(cohort))
         {
             foreach (var group in family.GroupBy(member => cohort.Treatments[member]).OrderBy(group => group.Key, StringComparer.Ordinal))
             {
-                if (group.Key != "clean" && cleanMachines.Contains(family.Key.Machine))
+                if (group.Key != Variants.Clean && cleanMachines.Contains(family.Key.Machine))
                     continue;
                 int[] members = [.. group.OrderBy(member => cohort.Networks[member].DataSeed).DistinctBy(member => cohort.Networks[member].DataSeed)];
                 for (int first = 0; first < members.Length; first++)
@@ -107,9 +112,9 @@ internal static class TwinPairs
     private static List<TwinPair> OtherInitPairs(Cohort cohort)
     {
         var pairs = new List<TwinPair>();
-        bool hasClean = cohort.Treatments.Contains("clean");
+        bool hasClean = cohort.Treatments.Contains(Variants.Clean);
         foreach (var group in Enumerable.Range(0, cohort.Networks.Length)
-            .Where(member => !hasClean || cohort.Treatments[member] == "clean")
+            .Where(member => !hasClean || cohort.Treatments[member] == Variants.Clean)
             .GroupBy(member => (cohort.Networks[member].Setting, Class: cohort.Classes[member], cohort.Networks[member].DataSeed))
             .OrderBy(group => group.Key.Setting, StringComparer.Ordinal).ThenBy(group => group.Key.Class, StringComparer.Ordinal).ThenBy(group => group.Key.DataSeed))
         {

@@ -1,4 +1,5 @@
 using System.Text;
+using WeightSpace.Analysis.Divergence;
 
 namespace WeightSpace.Analysis.Report;
 
@@ -32,9 +33,9 @@ internal static class DivergenceFigures
     /// <summary>Ratio of modified to reorder distance by machine, beside the cosine of displacements by view.</summary>
     public static string RatiosAndDirections(ArchitectureAnalysis analysis, string id)
     {
-        RatioCurve[] ratios = [.. analysis.Divergence.Views.Where(view => view.View == "raw").SelectMany(view => view.Ratios).Where(curve => curve.Kind == FirstModified(analysis) && curve.Points.Any(point => point.Ratio is not null))];
+        RatioCurve[] ratios = [.. analysis.Divergence.Views.Where(view => view.View == "raw").SelectMany(view => view.Ratios).Where(curve => curve.Kind == FirstChange(analysis) && curve.Points.Any(point => point.Ratio is not null))];
         // Three views are as many as can be told apart here; the table below the figure has all.
-        var directions = analysis.Divergence.Views.Where(view => view.View is "raw" or "statistics" or "invariant").SelectMany(view => view.Directions.Where(curve => curve.Machine == "all" && (curve.Kind == FirstModified(analysis) || curve.Kind == "reorder")).Select(curve => (view.View, Curve: curve))).ToList();
+        var directions = analysis.Divergence.Views.Where(view => view.View is "raw" or "statistics" or "invariant").SelectMany(view => view.Directions.Where(curve => curve.Machine == "all" && (curve.Kind == FirstChange(analysis) || curve.Kind == "reorder")).Select(curve => (view.View, Curve: curve))).ToList();
         if (ratios.Length == 0 && directions.Count == 0)
             return "";
         Dictionary<string, int> colours = Figure.MachineColours(analysis);
@@ -78,7 +79,7 @@ internal static class DivergenceFigures
             + "Right: whether networks with different initial weights are moved in a common direction; grey curves are the control, another draw of the same data.");
     }
 
-    private static string? FirstModified(ArchitectureAnalysis analysis) => analysis.Divergence.Kinds.FirstOrDefault(kind => kind.Name.StartsWith("modified", StringComparison.Ordinal))?.Name;
+    private static string? FirstChange(ArchitectureAnalysis analysis) => analysis.Divergence.Kinds.FirstOrDefault(kind => TwinPairs.IsChange(kind.Name))?.Name;
 
     private static string Title(ArchitectureAnalysis analysis, string kind) => analysis.Divergence.Kinds.First(item => item.Name == kind).Title;
 

@@ -32,11 +32,13 @@ internal static class ReportSections
             + $"Networks of one class were trained on the same kind of data and differ in two numbers only: the seed of their initial weights ({Html.Count(analysis.InitSeeds)} different ones) and the seed of the data they saw ({Html.Count(analysis.DataSeeds)}). "
             + "Networks of different classes may share these seeds, which makes them twins: all that tells them apart is the class.</p>\n");
         writer.Write(TrainingFigures.Losses(analysis, prefix + "losses"));
-        writer.Write($"<div class=\"wide\"><table><caption>Classes <small>Mean held-out loss with its 95 % interval{(last is null ? "" : $", {Html.Escape(last.Title)}")}.</small></caption><thead><tr><th>class</th><th>networks</th><th>finished</th><th>diverged</th><th>failed</th><th>analysed</th><th>held-out loss</th></tr></thead><tbody>\n");
+        // Only where there was a loss to reach does it say anything how many reached it.
+        bool hasThreshold = result.Population.Classes.Any(item => item.ReachedThreshold > 0);
+        writer.Write($"<div class=\"wide\"><table><caption>Classes <small>Mean held-out loss with its 95 % interval{(last is null ? "" : $", {Html.Escape(last.Title)}")}.</small></caption><thead><tr><th>class</th><th>networks</th><th>finished</th>{(hasThreshold ? "<th>below the loss</th><th>budget ended</th>" : "")}<th>diverged</th><th>failed</th><th>analysed</th><th>held-out loss</th></tr></thead><tbody>\n");
         foreach (ClassCount item in result.Population.Classes)
         {
             Estimate? loss = last?.Losses.FirstOrDefault(loss => loss.Class == item.Class)?.EvalLoss;
-            writer.Write($"<tr><th>{Html.Escape(item.Class)}</th><td>{Html.Count(item.Networks)}</td><td>{Html.Count(item.Finished)}</td><td>{Html.Count(item.Diverged)}</td><td>{Html.Count(item.Failed)}</td><td>{Html.Count(item.Analysed)}</td><td>{Html.Quantity(loss)}</td></tr>\n");
+            writer.Write($"<tr><th>{Html.Escape(item.Class)}</th><td>{Html.Count(item.Networks)}</td><td>{Html.Count(item.Finished)}</td>{(hasThreshold ? $"<td>{Html.Count(item.ReachedThreshold)}</td><td>{Html.Count(item.ReachedBudget)}</td>" : "")}<td>{Html.Count(item.Diverged)}</td><td>{Html.Count(item.Failed)}</td><td>{Html.Count(item.Analysed)}</td><td>{Html.Quantity(loss)}</td></tr>\n");
         }
         writer.Write("</tbody></table></div>\n</section>\n");
     }
@@ -157,6 +159,11 @@ internal static class ReportSections
         ClassificationScore? best = point.Views.SelectMany(view => view.Classifications).Where(score => score.Labeling == labeling.Name && score.Accuracy is not null).MaxBy(score => score.Accuracy!.Value);
         if (best?.Confusion is not { } confusion)
             return;
+        if (confusion.Count > Figure.MostListed)
+        {
+            FrequentConfusions(analysis, point, labeling, best, confusion, writer);
+            return;
+        }
         writer.Write($"<div class=\"wide\"><table class=\"confusion\"><caption>Who is taken for whom <small>{Html.Escape(point.Title)}, {Classifier(best.Classifier)} on {Html.Escape(ViewTitle(analysis, best.Features))}, the best for the {Html.Escape(labeling.Name)}. Rows: what a network is; columns: what it is called.</small></caption><thead><tr><th></th>"
             + string.Concat(labeling.Values.Select((_, index) => $"<th>{index + 1}</th>")) + "</tr></thead><tbody>\n");
         for (int row = 0; row < confusion.Count; row++)
@@ -171,6 +178,27 @@ internal static class ReportSections
             }
             writer.Write("</tr>\n");
         }
+        writer.Write("</tbody></table></div>\n");
+    }
+
+    /// <summary>A table of all pairs of a hundred groups would be ten thousand numbers, nearly all 0: the pairs that are mixed up most.</summary>
+    private static void FrequentConfusions(
+        ArchitectureAnalysis analysis, PointAnalysis point, LabelingSummary labeling, ClassificationScore best, IReadOnlyList<IReadOnlyList<int>> confusion, TextWriter writer)
+    {
+        var pairs = (from row in Enumerable.Range(0, confusion.Count)
+                     from column in Enumerable.Range(0, confusion.Count)
+                     where row != column && confusion[row][column] > 0
+                     orderby confusion[row][column] descending, row, column
+                     select (row, column)).ToList();
+        if (pairs.Count == 0)
+        {
+            writer.Write($"<p>{Html.Escape(point.Title)}: the {Classifier(best.Classifier)} on {Html.Escape(ViewTitle(analysis, best.Features))} takes no network for one of another {Html.Escape(labeling.Name)}.</p>\n");
+            return;
+        }
+        writer.Write($"<div class=\"wide\"><table><caption>Who is most often taken for whom <small>{Html.Escape(point.Title)}, {Classifier(best.Classifier)} on {Html.Escape(ViewTitle(analysis, best.Features))}, the best for the {Html.Escape(labeling.Name)}. "
+            + $"{Html.Count(pairs.Sum(pair => confusion[pair.row][pair.column]))} of {Html.Count(confusion.Sum(row => row.Sum()))} networks are taken for another group; <code>analysis.json</code> has all {confusion.Count} groups.</small></caption><thead><tr><th>what it is</th><th class=\"text\">what it is called</th><th>networks</th><th>of</th></tr></thead><tbody>\n");
+        foreach ((int row, int column) in pairs.Take(Figure.MostListed))
+            writer.Write($"<tr><th>{Html.Escape(labeling.Values[row])}</th><td class=\"text\">{Html.Escape(labeling.Values[column])}</td><td>{Html.Count(confusion[row][column])}</td><td>{Html.Count(confusion[row].Sum())}</td></tr>\n");
         writer.Write("</tbody></table></div>\n");
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using WeightSpace.Tasks;
 
 namespace WeightSpace.Analysis.Report;
 
@@ -29,7 +30,7 @@ internal static class StructureFigures
             for (int member = 0; member < view.Scores.Count; member++)
             {
                 Member network = analysis.Members[member];
-                string shape = network.Variant == "clean" ? "dot" : "ring";
+                string shape = network.Variant == Variants.Clean ? "dot" : "ring";
                 svg.Append($"<circle class=\"{shape} m{colours[network.Machine]}\" cx=\"{Html.Pixel(x.At(view.Scores[member][0]))}\" cy=\"{Html.Pixel(y.At(view.Scores[member][1]))}\" r=\"{(shape == "dot" ? "3.2" : "2.8")}\"/>");
             }
             svg.Append($"<text class=\"tick\" x=\"{Html.Pixel(from)}\" y=\"{Html.Pixel(top + side + 16)}\">first component: {Html.Pixel(100 * view.VarianceShares[0])} % of the variance</text>");
@@ -70,19 +71,19 @@ internal static class StructureFigures
         Dictionary<string, int> colours = Figure.MachineColours(analysis);
         string title = analysis.Views.First(summary => summary.Name == view.View).Title;
         var svg = new StringBuilder($"<text class=\"panel\" x=\"10\" y=\"14\">{Html.Escape(title)}</text><path class=\"tree\" d=\"{path}\"/>");
-        bool variants = analysis.Members.Any(member => member.Variant != "clean") && analysis.Members.Any(member => member.Variant == "clean");
+        bool variants = analysis.Members.Any(member => member.Variant != Variants.Clean) && analysis.Members.Any(member => member.Variant == Variants.Clean);
         for (int i = 0; i < count; i++)
         {
             Member member = analysis.Members[order[i]];
             double x = 10 + (i * step);
             svg.Append($"<rect class=\"leaf m{colours[member.Machine]}\" x=\"{x.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture)}\" y=\"{Html.Pixel(bottom + 4)}\" width=\"{(step * 0.96).ToString("0.##", System.Globalization.CultureInfo.InvariantCulture)}\" height=\"{Html.Pixel(strip)}\"/>");
-            if (variants && member.Variant != "clean")
+            if (variants && member.Variant != Variants.Clean)
                 svg.Append($"<rect class=\"leaf ink\" x=\"{x.ToString("0.##", System.Globalization.CultureInfo.InvariantCulture)}\" y=\"{Html.Pixel(bottom + 19)}\" width=\"{(step * 0.96).ToString("0.##", System.Globalization.CultureInfo.InvariantCulture)}\" height=\"5\"/>");
         }
         ClusteringScore? score = view.Clusterings.FirstOrDefault(score => score.Method == "ward");
         string agreement = score is null ? "" : $" Cut into {score.Clusters} clusters, it agrees with the {score.Labeling} at ARI {Html.Score(score.AdjustedRand)}; chance is 0.";
         return Figure.Wrap(id, Width, bottom + 30, $"Tree of {count} networks by {title}", $"Dendrogram of {count} networks at {point.Title}, Ward's linkage.{agreement}", svg.ToString(), "",
-            $"Every leaf is a network at {Html.Escape(point.Title)}; networks that are close are joined low. The strip below has the machine's colour{(variants ? ", the marks under it show networks trained on modified data" : "")}.{agreement}");
+            $"Every leaf is a network at {Html.Escape(point.Title)}; networks that are close are joined low. The strip below has the machine's colour{(variants ? $", the marks under it show networks trained on {Figure.Variant(analysis.Members.First(member => member.Variant != Variants.Clean).Variant)} data" : "")}.{agreement}");
     }
 
     /// <summary>The leaves from left to right, each merge's first subtree before its second; without recursion, as trees can be deep.</summary>

@@ -1,4 +1,5 @@
 using System.Text;
+using WeightSpace.Tasks;
 
 namespace WeightSpace.Analysis.Report;
 
@@ -19,17 +20,19 @@ internal static class TrainingFigures
             new Scale(all.Min(point => point.Step), all.Max(point => point.Step), 56, Width - 20, ScaleKind.Steps),
             new Scale(positive.Min() * 0.9, positive.Max() * 1.1, 300, 30, ScaleKind.Logarithmic));
         chart.Axes("", "training step (log scale)", "mean squared error on held-out data (log scale)");
+        // A hundred bands hide each other.
+        bool hasBands = analysis.LossCurves.Count <= Figure.MostListed;
         Dictionary<string, int> colours = Figure.MachineColours(analysis);
         foreach (LossCurve curve in analysis.LossCurves)
         {
             Member member = analysis.Members.First(member => member.Class == curve.Class);
             chart.Curve([.. curve.Points.Where(point => point.Mean > 0).Select(point => new CurvePoint(point.Step, point.Mean, Math.Max(point.P10, positive.Min()), point.P90))],
-                Figure.Style(colours, member.Machine, member.Variant), null, member.Variant == "clean");
+                Figure.Style(colours, member.Machine, member.Variant), null, hasBands && member.Variant == Variants.Clean);
         }
-        string alternative = "Mean held-out loss by class. " + string.Join("; ", analysis.LossCurves.Where(curve => curve.Points.Count > 0).Select(curve =>
-            $"{curve.Class}: {Html.Quantity(curve.Points[0].Mean)} at step {curve.Points[0].Step}, {Html.Quantity(curve.Points[^1].Mean)} at step {curve.Points[^1].Step}")) + ".";
+        string alternative = "Mean held-out loss by class. " + string.Join("; ", analysis.LossCurves.Where(curve => curve.Points.Count > 0).Take(Figure.MostListed).Select(curve =>
+            $"{curve.Class}: {Html.Quantity(curve.Points[0].Mean)} at step {curve.Points[0].Step}, {Html.Quantity(curve.Points[^1].Mean)} at step {curve.Points[^1].Step}")) + (hasBands ? "." : "; and so on.");
         return Figure.Wrap(id, Width, 340, "Held-out loss over training", alternative, svg.ToString(), Figure.MachineLegend(analysis, lines: true),
-            "Mean loss of each class on data that no network was trained on; the band of a clean class holds the middle 80 % of its networks.");
+            $"Mean loss of each class on data that no network was trained on{(hasBands ? "; the band of a clean class holds the middle 80 % of its networks" : "")}.");
     }
 
     /// <summary>Cross-validated accuracy of the random forest by view, one panel for each question.</summary>

@@ -23,6 +23,8 @@ internal static class TwinSection
             Directions(analysis, writer);
             Tests(analysis, writer);
             Power(analysis, writer);
+            if (!IsListed(analysis, ""))
+                writer.Write("<p>The numbers of each machine by itself are in <code>analysis.json</code>.</p>\n");
             writer.Write("<h3>How to read this</h3>\n<p>A ratio of 1 means that the change of the data moves a network just as far as chance does. The paired test asks whether the difference in distance has one sign over initial seeds; it is not corrected for looking at many steps. "
                 + "A common direction is the stronger sign: chance moves each network its own way, so displacements of different networks have a mean cosine of 0. "
                 + "In views of statistics a common direction can also come from weights that merely grow more; the control beside it grows by its own draws only.</p>\n");
@@ -35,7 +37,7 @@ internal static class TwinSection
         writer.Write("<div class=\"wide\"><table><caption>Mean distance of twins <small>At the last step that all networks in the row have; mean [95 % interval over initial seeds]. Raw weights in their own unit, other views in standard deviations.</small></caption><thead><tr><th>machine</th><th class=\"text\">pairs</th><th>step</th>"
             + string.Concat(analysis.Divergence.Views.Select(view => $"<th>{Html.Escape(ReportSections.ViewTitle(analysis, view.View))}</th>")) + "</tr></thead><tbody>\n");
         var rows = analysis.Divergence.Views.SelectMany(view => view.Distances).Select(curve => (curve.Machine, curve.Kind)).Distinct();
-        foreach (var group in rows.GroupBy(row => row.Machine))
+        foreach (var group in rows.Where(row => IsListed(analysis, row.Machine)).GroupBy(row => row.Machine))
         {
             bool first = true;
             foreach ((string machine, string kind) in group)
@@ -55,7 +57,7 @@ internal static class TwinSection
         if (rows.Count == 0)
             return;
         writer.Write("<div class=\"wide\"><table><caption>Changed data against another draw <small>Last step; ratio of mean distances [95 % interval], paired sign-flip test over initial seeds.</small></caption><thead><tr><th>machine</th><th class=\"text\">change</th><th class=\"text\">view</th><th>step</th><th>initial seeds</th><th>ratio</th><th>difference</th><th>p</th></tr></thead><tbody>\n");
-        foreach (var group in rows.GroupBy(row => (row.Curve.Machine, row.Curve.Kind)))
+        foreach (var group in rows.Where(row => IsListed(analysis, row.Curve.Machine)).GroupBy(row => (row.Curve.Machine, row.Curve.Kind)))
         {
             bool first = true;
             foreach ((string view, RatioCurve curve, RatioAt last) in group)
@@ -74,7 +76,7 @@ internal static class TwinSection
             return;
         writer.Write("<div class=\"wide\"><table><caption>Common direction <small>Last step; mean cosine between displacements of different initial seeds [95 % interval]; chance is 0.</small></caption><thead><tr><th>machine</th><th class=\"text\">displacement</th><th>step</th>"
             + string.Concat(analysis.Divergence.Views.Select(view => $"<th>{Html.Escape(ReportSections.ViewTitle(analysis, view.View))}</th>")) + "</tr></thead><tbody>\n");
-        foreach (var group in rows.GroupBy(row => row.Machine))
+        foreach (var group in rows.Where(row => IsListed(analysis, row.Machine)).GroupBy(row => row.Machine))
         {
             bool first = true;
             foreach ((string machine, string kind) in group)
@@ -128,6 +130,9 @@ internal static class TwinSection
     private static string Score(TestScore score) => $"{Html.Score(score.Effect)}, {Html.PValue(score.PValue)}";
 
     private static string TestTitle(string test) => test switch { "twins" => "twins, shared direction", "energy" => "groups, energy distance", _ => "groups, classifier" };
+
+    /// <summary>Of many machines only all together are shown.</summary>
+    private static bool IsListed(ArchitectureAnalysis analysis, string machine) => machine == "all" || Figure.MachineColours(analysis).Count <= Figure.MostListed;
 
     private static string Machine(string name) => name == "all" ? "all machines" : Html.Escape(name);
 

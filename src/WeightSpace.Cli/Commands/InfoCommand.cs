@@ -24,24 +24,29 @@ internal static class InfoCommand
         text.WriteLine($"{manifest.Name}: {Units.Count(manifest.Totals.Networks)} networks, {Units.Count(manifest.Totals.Checkpoints)} checkpoints, {Units.Count(manifest.Totals.Snapshots)} snapshots, {Units.Scaled(bytes, "B")}");
         if (manifest.Description is not null)
             text.WriteLine(manifest.Description);
+        if (manifest.NetworksPerClass is { } perClass)
+            text.WriteLine($"a subset: the first {Units.Count(perClass)} networks of each class (those that differ in nothing but their seeds)");
         text.WriteLine($"licence {manifest.Licence ?? "not stated"}; grown by weightspace {manifest.Version}, arithmetic {manifest.Arithmetic}");
         foreach (WeightSpace.Networks.Architecture architecture in manifest.Architectures)
             text.WriteLine($"architecture {architecture.Name}: {architecture.Layers.Count} layers, {Units.Count(architecture.Parameters.Count)} parameters");
         text.WriteLine();
-        text.WriteLine($"{"class",-30} {"networks",9} {"finished",9} {"diverged",9} {"failed",7} {"steps",15} {"held-out loss: least, median, most",36}");
+        text.WriteLine($"{"class",-30} {"networks",9} {"finished",9} {"threshold",10} {"budget",7} {"diverged",9} {"failed",7} {"steps",15} {"held-out loss: least, median, most",36}");
         var classes = new JsonArray();
         foreach (IGrouping<string, NetworkRow> group in zoo.Networks.GroupBy(network => network.Class))
         {
             float[] losses = [.. group.Where(network => network.EvalLoss is not null).Select(network => network.EvalLoss!.Value).Order()];
             int Count(NetworkStatus status) => group.Count(network => network.Status == status);
+            int Ended(string reason) => group.Count(network => network.Status == NetworkStatus.Finished && network.Reason == reason);
             long least = group.Min(network => network.Steps), most = group.Max(network => network.Steps);
             string range = losses.Length == 0 ? "none" : $"{Units.Short(losses[0])}, {Units.Short(losses[losses.Length / 2])}, {Units.Short(losses[^1])}";
-            text.WriteLine($"{group.Key,-30} {group.Count(),9} {Count(NetworkStatus.Finished),9} {Count(NetworkStatus.Diverged),9} {Count(NetworkStatus.Failed),7} {(least == most ? $"{most}" : $"{least}..{most}"),15} {range,36}");
+            text.WriteLine($"{group.Key,-30} {group.Count(),9} {Count(NetworkStatus.Finished),9} {Ended(EndReasons.Threshold),10} {Ended(EndReasons.Budget),7} {Count(NetworkStatus.Diverged),9} {Count(NetworkStatus.Failed),7} {(least == most ? $"{most}" : $"{least}..{most}"),15} {range,36}");
             classes.Add(new JsonObject
             {
                 ["class"] = group.Key,
                 ["networks"] = group.Count(),
                 ["finished"] = Count(NetworkStatus.Finished),
+                ["reached_threshold"] = Ended(EndReasons.Threshold),
+                ["reached_budget"] = Ended(EndReasons.Budget),
                 ["diverged"] = Count(NetworkStatus.Diverged),
                 ["failed"] = Count(NetworkStatus.Failed),
                 ["min_steps"] = least,
@@ -58,6 +63,7 @@ internal static class InfoCommand
             ["licence"] = manifest.Licence,
             ["version"] = manifest.Version,
             ["arithmetic"] = manifest.Arithmetic,
+            ["networks_per_class"] = manifest.NetworksPerClass,
             ["networks"] = manifest.Totals.Networks,
             ["checkpoints"] = manifest.Totals.Checkpoints,
             ["snapshots"] = manifest.Totals.Snapshots,

@@ -10,16 +10,17 @@ namespace WeightSpace.Cli.Commands;
 
 /// <summary>
 /// <c>weightspace sample EXPERIMENT --task NAME --split train|eval --count N --out FILE.npz</c>: the exact data that networks see, for anyone who
-/// wants to check: <c>x</c> [sequence, batch, 9] and <c>y</c> [sequence, batch, 8].
+/// wants to check: <c>x</c> [sequence, batch, 9] and <c>y</c> [sequence, batch, 8]. Of an automaton it says the table too.
 /// </summary>
 internal static class SampleCommand
 {
     private const long MaxBytes = 4L << 30;
+    private const int MostNames = 20;
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
         Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file." }.AsPath();
-        var task = new Option<string>("--task") { Description = "The task: ParityMachine, ParityMachineModified, ...", Required = true, HelpName = "NAME" };
+        var task = new Option<string>("--task") { Description = "The task: ParityMachine, ParityMachineModified, Automaton-8-4-4-1, ... An automaton's table of states is printed too.", Required = true, HelpName = "NAME" };
         var split = new Option<string>("--split") { Description = "train: the stream that networks learn from; eval: the held-out data.", Required = true };
         split.AcceptOnlyFromAmong("train", "eval");
         var count = new Option<int?>("--count") { Description = "Sequences; default: one batch (train), or all held-out sequences (eval).", HelpName = "N" };
@@ -42,7 +43,10 @@ internal static class SampleCommand
             string path = parsed.GetRequiredValue(output);
             Write(path, recipe.Task, seed, train ? Split.Train : Split.Evaluation, sequences);
             run.Text.WriteLine($"{path}: x [{recipe.Task.Places}, {sequences}, {recipe.Task.Inputs}] and y [{recipe.Task.Places}, {sequences}, {recipe.Task.Outputs}] of {recipe.Task.Name}, seed {seed}");
-            return new Answer(new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.Places, ["count"] = sequences, ["seed"] = seed });
+            JsonObject answer = new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.Places, ["count"] = sequences, ["seed"] = seed };
+            if (recipe.Task is AutomatonTask automaton)
+                answer["automaton"] = Describe(run.Text, Automaton.Of(automaton));
+            return new Answer(answer);
         }));
         return command;
     }
@@ -52,15 +56,28 @@ internal static class SampleCommand
         Recipe[] recipes = [.. experiment.Settings().Select(setting => setting.Example)];
         Recipe[] found = [.. recipes.Where(recipe => recipe.Task.Name == name)];
         if (found.Length == 0)
-            throw new InputException($"--task: found '{name}', expected one of {string.Join(", ", recipes.Select(recipe => recipe.Task.Name).Distinct())}");
+            throw new InputException($"--task: found '{name}', expected one of {Names(recipes)}");
         return found.All(recipe => Same(recipe, found[0])) ? found[0]
             : throw new InputException($"--task: the experiment has {name} with different sequence lengths, modifications or held-out data; write an experiment with the one you want");
     }
 
+    private static string Names(Recipe[] recipes)
+    {
+        string[] names = [.. recipes.Select(recipe => recipe.Task.Name).Distinct()];
+        return string.Join(", ", names.Take(MostNames)) + (names.Length > MostNames ? $", ... ({names.Length} in all)" : "");
+    }
+
+    /// <summary>What the network is to learn: a row for each state, the start first.</summary>
+    private static JsonNode Describe(TextWriter text, Automaton automaton)
+    {
+        text.WriteLine($"{"state",5} {"output",7}  next state after symbol {string.Join(' ', Enumerable.Range(0, automaton.Alphabet).Select(symbol => $"{symbol,3}"))}");
+        for (int state = 0; state < automaton.States; state++)
+            text.WriteLine($"{state,5} {automaton.Outputs[state],7}  {"",23} {string.Join(' ', automaton.Next.Slice(state * automaton.Alphabet, automaton.Alphabet).ToArray().Select(next => $"{next,3}"))}");
+        return JsonNode.Parse(RecipeWords.Automaton(automaton))!;
+    }
+
     private static bool Same(Recipe a, Recipe b) =>
-        a.Task.Places == b.Task.Places && a.Training.Evaluation == b.Training.Evaluation
-        && (a.Task.Modification, b.Task.Modification) is var (left, right)
-        && (left is null || (left.Inverted == right!.Inverted && left.Share == right.Share && left.Key.SequenceEqual(right.Key)));
+        a.Task == b.Task && a.Training.Evaluation == b.Training.Evaluation;
 
     private static void Write(string path, TaskSpec task, ulong seed, Split split, int count)
     {

@@ -18,20 +18,38 @@ internal static class TrainCommand
         Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file (docs/experiment.md)." }.AsPath();
         Option<string?> output = new Option<string?>("--out") { Description = "The folder of the zoo. Called again with the same folder, training goes on where it stopped.", HelpName = "ZOO" }.AsPath();
         Option<int> threads = ThreadsOption();
-        var unit = new Option<int>("--unit") { Description = "Networks to a work unit. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => DefaultUnit };
+        var unit = new Option<int>("--unit") { Description = "Networks to a work unit, one after the other. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => DefaultUnit };
+        var unitSteps = new Option<long?>("--unit-steps") { Description = "Steps of training to a work unit; a network that needs more goes on in the next unit, from a snapshot. No result depends on it. Default: a unit trains its networks to their end.", HelpName = "N" };
+        var subset = new Option<int?>("--subset") { Description = "Only the first so many networks of each class (those that differ in nothing but their seeds): the zoo that publish calls this subset. Default: all.", HelpName = "N" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say how many networks, parameters, FLOPs and bytes it would be, and how long it would take here." };
-        var command = new Command("train", "Train the networks of an experiment into a zoo.") { experiment, output, threads, unit, dryRun };
+        var command = new Command("train", "Train the networks of an experiment into a zoo.") { experiment, output, threads, unit, unitSteps, subset, dryRun };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             int threadCount = Threads(parsed, threads), unitSize = Positive(parsed, unit);
             string path = parsed.GetRequiredValue(experiment);
             Experiment loaded = Experiment.Load(path);
+            if (parsed.GetValue(subset) is { } networks)
+                loaded = Subset(loaded, networks, subset.Name);
             if (parsed.GetValue(dryRun))
                 return DryRun.Run(run, loaded, threadCount);
             string folder = parsed.GetValue(output) ?? throw new InputException("train: --out ZOO is missing; name the folder that the zoo is to be written to, or use --dry-run");
-            return Grow(run, loaded, folder, threadCount, unitSize);
+            if (parsed.GetValue(unitSteps) is { } steps && !RecipeLimits.Steps.Contains(steps))
+                throw new InputException($"{unitSteps.Name}: found {steps}, expected a whole number, {RecipeLimits.Steps}");
+            return Grow(run, loaded, folder, threadCount, unitSize, parsed.GetValue(unitSteps));
         }));
         return command;
+    }
+
+    private static Experiment Subset(Experiment experiment, int networks, string option)
+    {
+        try
+        {
+            return experiment.Subset(networks);
+        }
+        catch (InputException error)
+        {
+            throw new InputException($"{option}: {error.Message}", error);
+        }
     }
 
     /// <summary>How many threads work; by default one to a core.</summary>
@@ -46,7 +64,7 @@ internal static class TrainCommand
         : throw new InputException($"{option.Name}: found {value}, expected a whole number of at least 1");
 
     /// <summary>Trains what is missing of a zoo and says what there is then.</summary>
-    public static Answer Grow(CommandContext context, Experiment experiment, string folder, int threads, int unitSize = DefaultUnit)
+    public static Answer Grow(CommandContext context, Experiment experiment, string folder, int threads, int unitSize = DefaultUnit, long? unitSteps = null)
     {
         FusedMultiplyAdd.Check(context, experiment.Settings().Sum(setting => setting.Networks * setting.Example.TrainingFlops));
         bool grew;
@@ -57,7 +75,7 @@ internal static class TrainCommand
                 double perNetwork = (double)done.TotalSteps / done.TotalNetworks;
                 progress.Report(done.Stage, done.Steps, done.TotalSteps, $"{Units.Count(done.Networks)} of {Units.Count(done.TotalNetworks)} networks",
                     speed => $"{Units.Short(speed / perNetwork)} networks/s", done.StepsBefore);
-            }, context.Stop);
+            }, context.Stop, unitSteps);
         }
         ZooTotals totals = Zoo.ReadManifest(folder).Totals;
         context.Text.WriteLine($"{folder}: {Units.Count(totals.Networks)} networks ({Units.Count(totals.Finished)} finished, {totals.Diverged} diverged, {totals.Failed} failed), {Units.Count(totals.Checkpoints)} checkpoints{(grew ? "" : "; it was complete already")}");

@@ -20,13 +20,23 @@ internal static class WorkCommand
             FusedMultiplyAdd.Check(run, work.Recipes.Sum(recipe => recipe.TrainingFlops));
             long steps = work.Recipes.Sum(recipe => recipe.Training.Stop.Steps);
             using var trainer = new Trainer();
+            UnitResult done;
             using (ProgressLine progress = run.Progress())
             {
-                WorkUnitRunner.Run(unitPath, resultPath, trainer, run.Time, done => progress.Report("training", done.Steps, steps,
-                    $"{done.Networks} of {work.Recipes.Count} networks", speed => $"{Units.Short(speed)} steps/s"), run.Stop);
+                done = WorkUnitRunner.Run(unitPath, resultPath, trainer, run.Time, now => progress.Report("training", now.Steps, steps,
+                    $"{now.Networks} of {work.Recipes.Count} networks", speed => $"{Units.Short(speed)} steps/s"), run.Stop);
             }
-            run.Text.WriteLine($"{resultPath}: {work.Recipes.Count} networks");
-            return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = work.Digest, ["networks"] = work.Recipes.Count });
+            int ended = done.Networks.Count;
+            string unfinished = done.Current is { } state ? $"; {work.Recipes[ended].Id} is unfinished at step {state.Now.Step}" : "";
+            run.Text.WriteLine($"{resultPath}: {work.Recipes.Count} networks{(ended < work.Recipes.Count ? $", {ended} of them ended{unfinished}; the unit was of {work.Steps} steps" : "")}");
+            return new Answer(new JsonObject
+            {
+                ["result"] = resultPath,
+                ["unit"] = work.Digest,
+                ["networks"] = work.Recipes.Count,
+                ["ended"] = ended,
+                ["unfinished_at_step"] = done.Current?.Now.Step,
+            });
         }));
         return command;
     }

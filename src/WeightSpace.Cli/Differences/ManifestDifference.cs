@@ -28,6 +28,7 @@ internal sealed record ManifestDifference(string What, string A, string B)
                 line++;
             found.Add(new ManifestDifference($"experiment, line {line + 1}", Line(left, line), Line(right, line)));
         }
+        Compare("subset.networks_per_class", a.NetworksPerClass?.ToString(CultureInfo.InvariantCulture), b.NetworksPerClass?.ToString(CultureInfo.InvariantCulture));
         Compare("architectures", string.Join(", ", a.Architectures.Select(Describe)), string.Join(", ", b.Architectures.Select(Describe)));
         Compare("provenance.version", a.Version, b.Version);
         Compare("provenance.arithmetic", a.Arithmetic.ToString(CultureInfo.InvariantCulture), b.Arithmetic.ToString(CultureInfo.InvariantCulture));

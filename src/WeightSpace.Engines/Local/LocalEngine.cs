@@ -19,6 +19,7 @@ public readonly record struct ZooProgress(string Stage, int Networks, int TotalN
 /// <summary>
 /// Grows a zoo on this machine: one worker thread to a core, each taking work units until none is left. What is under way lives in the zoo's
 /// <c>work/</c> folder and is removed when the zoo is complete, so the same call again finishes what a stop or a crash interrupted.
+/// Networks are trained in groups. A group is one unit, or, where units end after a number of steps, a row of units, each going on where the one before ended.
 /// </summary>
 public static class LocalEngine
 {
@@ -29,13 +30,17 @@ public static class LocalEngine
     /// <see cref="InputException"/> when the folder belongs to another experiment or another process is at work in it, and
     /// <see cref="OperationCanceledException"/> after a stop, with everything done so far kept.
     /// </summary>
-    /// <param name="unitSize">Networks to a work unit; no result depends on it. A zoo under way keeps the size it began with.</param>
+    /// <param name="unitSize">Networks to a group; no result depends on it. A zoo under way keeps the size it began with.</param>
     /// <param name="newTrainer">Makes a trainer for a thread.</param>
-    public static bool Grow(Experiment experiment, string folder, int threads, int unitSize, Func<ITrainer> newTrainer, TimeProvider time, Action<ZooProgress>? progress, CancellationToken stop)
+    /// <param name="unitSteps">Steps of training to a work unit; null: a unit trains its networks to their end. No result depends on it; a zoo under way keeps it too.</param>
+    public static bool Grow(Experiment experiment, string folder, int threads, int unitSize, Func<ITrainer> newTrainer, TimeProvider time, Action<ZooProgress>? progress, CancellationToken stop, long? unitSteps = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(unitSize);
-        string experimentDigest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(experiment.Text)));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(unitSteps ?? 1, nameof(unitSteps));
+        // The null character stands in no experiment, so no text is taken for another's subset.
+        string planned = experiment.NetworksPerClass is { } perClass ? $"{experiment.Text}\0{perClass}" : experiment.Text;
+        string experimentDigest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(planned)));
         string work = Path.Combine(folder, "work");
         if (IsComplete(folder, experiment) && !Directory.Exists(work) && !Directory.Exists(RemovedName(work)))
             return false;
@@ -47,10 +52,9 @@ public static class LocalEngine
             RemoveWork(work);
             return false;
         }
-        unitSize = ReadOrWritePlan(Path.Combine(work, "plan.json"), experimentDigest, unitSize);
-        int units = (experiment.Networks.Count + unitSize - 1) / unitSize;
-        Train(experiment, work, threads, unitSize, units, newTrainer, time, progress, stop);
-        IEnumerable<NetworkResult> results = Enumerable.Range(0, units).SelectMany(index => UnitResult.Read(ResultPath(work, index), WorkUnit.Read(UnitPath(work, index))).Networks);
+        Plan plan = ReadOrWritePlan(Path.Combine(work, "plan.json"), experimentDigest, new Plan(experiment, work, unitSize, unitSteps));
+        Train(plan, threads, newTrainer, time, progress, stop);
+        IEnumerable<NetworkResult> results = Enumerable.Range(0, plan.Groups).SelectMany(group => UnitResult.Join(ReadResults(plan, group)));
         int total = experiment.Networks.Count;
         ZooWriter.Write(folder, experiment, results, done => progress?.Invoke(new ZooProgress("writing the zoo", (int)done, total, done, total, 0)), stop);
         RemoveWork(work);
@@ -61,20 +65,48 @@ public static class LocalEngine
     {
         if (!File.Exists(Path.Combine(folder, ZooManifest.FileName)))
             return false;
-        return Zoo.ReadManifest(folder).Experiment == experiment.Text ? true
-            : throw new InputException($"{folder}: there is a complete zoo of another experiment; choose another folder, or remove that one");
+        ZooManifest manifest = Zoo.ReadManifest(folder);
+        if (manifest.Experiment != experiment.Text)
+            throw new InputException($"{folder}: there is a complete zoo of another experiment; choose another folder, or remove that one");
+        return manifest.NetworksPerClass == experiment.NetworksPerClass ? true
+            : throw new InputException($"{folder}: there is a complete zoo of this experiment with {Describe(manifest.NetworksPerClass)}, {Describe(experiment.NetworksPerClass)} was asked for; choose another folder, or remove that one");
+
+        static string Describe(int? networksPerClass) => networksPerClass is { } count ? $"the first {count} networks of each class" : "all networks";
     }
 
-    private static void Train(Experiment experiment, string work, int threads, int unitSize, int units, Func<ITrainer> newTrainer, TimeProvider time, Action<ZooProgress>? progress, CancellationToken stop)
+    /// <summary>How a zoo's networks are divided into units.</summary>
+    private sealed record Plan(Experiment Experiment, string Work, int UnitSize, long? UnitSteps)
     {
-        var tally = new Tally(experiment, unitSize, units, progress);
+        public int Groups => (Experiment.Networks.Count + UnitSize - 1) / UnitSize;
+
+        /// <summary>Networks of a group.</summary>
+        public int Count(int group) => Math.Min(UnitSize, Experiment.Networks.Count - (group * UnitSize));
+
+        public Recipe[] Recipes(int group) => [.. Enumerable.Range(group * UnitSize, Count(group)).Select(index => Experiment.Networks[index].Recipe)];
+
+        /// <summary>Steps that the first so many networks of a group may take.</summary>
+        public long Budget(int group, int networks) => Enumerable.Range(group * UnitSize, networks).Sum(index => Experiment.TrainingOf(index).Stop.Steps);
+
+        /// <summary>The file of a group's unit, the first of which is 0.</summary>
+        public string UnitPath(int group, int unit) => Path.Combine(Work, "units", Name(group, unit) + ".json");
+
+        public string ResultPath(int group, int unit) => Path.Combine(Work, "results", Name(group, unit) + ".safetensors");
+
+        private static string Name(int group, int unit) => group.ToString("D6", CultureInfo.InvariantCulture) + (unit == 0 ? "" : "-" + unit.ToString("D6", CultureInfo.InvariantCulture));
+    }
+
+    private static void Train(Plan plan, int threads, Func<ITrainer> newTrainer, TimeProvider time, Action<ZooProgress>? progress, CancellationToken stop)
+    {
+        var tally = new Tally(plan, progress);
         var missing = new Queue<int>();
-        for (int index = 0; index < units; index++)
+        for (int group = 0; group < plan.Groups; group++)
         {
-            if (IsDone(work, index))
-                tally.AddEarlier(index);
-            else
-                missing.Enqueue(index);
+            (int ended, long step) = (0, 0);
+            foreach (UnitResult result in ReadResults(plan, group))
+                (ended, step) = (ended + result.Networks.Count, result.Current?.Now.Step ?? 0);
+            tally.AddEarlier(group, new UnitProgress(ended, plan.Budget(group, ended) + step));
+            if (ended < plan.Count(group))
+                missing.Enqueue(group);
         }
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(stop);
         Exception? failure = null;
@@ -86,16 +118,13 @@ public static class LocalEngine
             {
                 while (true)
                 {
-                    int index;
+                    int group;
                     lock (missing)
                     {
-                        if (!missing.TryDequeue(out index))
+                        if (!missing.TryDequeue(out group))
                             return;
                     }
-                    failed.Token.ThrowIfCancellationRequested();
-                    Recipe[] recipes = [.. Enumerable.Range(index * unitSize, Math.Min(unitSize, experiment.Networks.Count - (index * unitSize))).Select(i => experiment.Networks[i].Recipe)];
-                    WorkUnit.Write(UnitPath(work, index), recipes);
-                    WorkUnitRunner.Run(UnitPath(work, index), ResultPath(work, index), trainer, time, done => tally.Report(index, done), failed.Token);
+                    TrainGroup(plan, group, trainer, time, done => tally.Report(group, done), failed.Token);
                 }
             }
             catch (Exception error)
@@ -119,29 +148,63 @@ public static class LocalEngine
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(failure);
     }
 
-    /// <summary>A result is there and whole. A damaged one is removed, so that its unit is trained again.</summary>
-    private static bool IsDone(string work, int index)
+    /// <summary>Trains the units of a group whose results are missing, one after the other, until all its networks have ended.</summary>
+    private static void TrainGroup(Plan plan, int group, ITrainer trainer, TimeProvider time, Action<UnitProgress> progress, CancellationToken stop)
     {
-        string result = ResultPath(work, index);
-        if (!File.Exists(result))
-            return false;
+        (IReadOnlyList<Recipe> recipes, Snapshot? from) = (plan.Recipes(group), null);
+        int ended = 0;
+        bool hasTrained = false;
+        for (int unit = 0; recipes.Count > 0; unit++)
+        {
+            stop.ThrowIfCancellationRequested();
+            UnitResult? result = ReadResult(plan, group, unit);
+            if (result is null)
+            {
+                WorkUnit.Write(plan.UnitPath(group, unit), recipes, plan.UnitSteps, from);
+                hasTrained = true;
+                (int networks, long steps) = (ended, plan.Budget(group, ended));
+                result = WorkUnitRunner.Run(plan.UnitPath(group, unit), plan.ResultPath(group, unit), trainer, time,
+                    done => progress(new UnitProgress(networks + done.Networks, steps + done.Steps)), stop);
+            }
+            (recipes, from) = result.Left(recipes);
+            ended = plan.Count(group) - recipes.Count;
+            // What is there from the beginning on is counted; behind a unit that was damaged there may be more.
+            if (hasTrained)
+                progress(new UnitProgress(ended, plan.Budget(group, ended) + (from?.Step ?? 0)));
+        }
+    }
+
+    /// <summary>The results of a group's units in order, as far as they are there and whole.</summary>
+    private static IEnumerable<UnitResult> ReadResults(Plan plan, int group)
+    {
+        int left = plan.Count(group);
+        for (int unit = 0; left > 0 && ReadResult(plan, group, unit) is { } result; unit++)
+        {
+            yield return result;
+            left -= result.Networks.Count;
+        }
+    }
+
+    /// <summary>A unit's result where it is there and whole. A damaged one is removed, so that its unit is trained again.</summary>
+    private static UnitResult? ReadResult(Plan plan, int group, int index)
+    {
+        string path = plan.ResultPath(group, index);
+        if (!File.Exists(path))
+            return null;
         try
         {
-            WorkUnit unit = WorkUnit.Read(UnitPath(work, index));
-            if (UnitResult.Read(result, unit).Networks.Count == unit.Recipes.Count)
-                return true;
+            WorkUnit unit = WorkUnit.Read(plan.UnitPath(group, index));
+            UnitResult result = UnitResult.Read(path, unit);
+            if (unit.Steps is not null || result.Networks.Count == unit.Recipes.Count)
+                return result;
         }
         catch (InputException)
         {
             // Said by training it again: the bytes that come out are the ones that should have been here.
         }
-        File.Delete(result);
-        return false;
+        File.Delete(path);
+        return null;
     }
-
-    private static string UnitPath(string work, int index) => Path.Combine(work, "units", index.ToString("D6", CultureInfo.InvariantCulture) + ".json");
-
-    private static string ResultPath(string work, int index) => Path.Combine(work, "results", index.ToString("D6", CultureInfo.InvariantCulture) + ".safetensors");
 
     private static void MakeFolders(string folder, string work)
     {
@@ -174,7 +237,7 @@ public static class LocalEngine
         }
     }
 
-    private static int ReadOrWritePlan(string path, string experimentDigest, int unitSize)
+    private static Plan ReadOrWritePlan(string path, string experimentDigest, Plan asked)
     {
         if (File.Exists(path))
         {
@@ -183,17 +246,20 @@ public static class LocalEngine
                 using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
                 var json = new JsonReader(document.RootElement, path);
                 if (json.String("format") != PlanFormat || json.String("experiment") != experimentDigest)
-                    throw new InputException($"{path}: a zoo of another experiment is growing in this folder; choose another folder, or remove that one");
-                return json.Int32("unit_size", new NumberRange(1, int.MaxValue));
+                    throw new InputException($"{path}: a zoo of another experiment, or of another subset of it, is growing in this folder; choose another folder, or remove that one");
+                return asked with { UnitSize = json.Int32("unit_size", new NumberRange(1, int.MaxValue)), UnitSteps = json.Has("unit_steps") ? json.Int64("unit_steps", RecipeLimits.Steps) : null };
             }
             catch (Exception error) when (error is JsonException or InvalidDataException)
             {
                 throw new InputException($"{path}: the plan of this zoo cannot be read: {error.Message}; remove the folder and train again", error);
             }
         }
-        byte[] plan = JsonSerializer.SerializeToUtf8Bytes(new JsonObject { ["format"] = PlanFormat, ["experiment"] = experimentDigest, ["unit_size"] = unitSize });
-        AtomicFile.Write(path, stream => stream.Write(plan));
-        return unitSize;
+        var plan = new JsonObject { ["format"] = PlanFormat, ["experiment"] = experimentDigest, ["unit_size"] = asked.UnitSize };
+        if (asked.UnitSteps is { } steps)
+            plan["unit_steps"] = steps;
+        byte[] bytes = JsonSerializer.SerializeToUtf8Bytes(plan);
+        AtomicFile.Write(path, stream => stream.Write(bytes));
+        return asked;
     }
 
     private static string RemovedName(string work) => work + ".removed";
@@ -212,40 +278,37 @@ public static class LocalEngine
     private sealed class Tally
     {
         private readonly Lock _lock = new();
-        private readonly Experiment _experiment;
-        private readonly int _unitSize;
-        private readonly UnitProgress[] _units;
+        private readonly int _total;
+        private readonly UnitProgress[] _groups;
         private readonly long _totalSteps;
         private readonly Action<ZooProgress>? _progress;
         private int _networks;
         private long _steps, _before;
 
-        public Tally(Experiment experiment, int unitSize, int units, Action<ZooProgress>? progress)
+        public Tally(Plan plan, Action<ZooProgress>? progress)
         {
-            _experiment = experiment;
-            _unitSize = unitSize;
-            _units = new UnitProgress[units];
-            _totalSteps = experiment.Settings().Sum(setting => setting.Example.Training.Stop.Steps * setting.Networks);
+            _total = plan.Experiment.Networks.Count;
+            _groups = new UnitProgress[plan.Groups];
+            _totalSteps = plan.Experiment.Settings().Sum(setting => setting.Example.Training.Stop.Steps * setting.Networks);
             _progress = progress;
         }
 
-        public void AddEarlier(int index)
+        public void AddEarlier(int group, UnitProgress done)
         {
-            int first = index * _unitSize, count = Math.Min(_unitSize, _experiment.Networks.Count - first);
-            long steps = Enumerable.Range(first, count).Sum(i => _experiment.TrainingOf(i).Stop.Steps);
-            _networks += count;
-            _steps += steps;
-            _before += steps;
+            _groups[group] = done;
+            _networks += done.Networks;
+            _steps += done.Steps;
+            _before += done.Steps;
         }
 
-        public void Report(int index, UnitProgress done)
+        public void Report(int group, UnitProgress done)
         {
             lock (_lock)
             {
-                _networks += done.Networks - _units[index].Networks;
-                _steps += done.Steps - _units[index].Steps;
-                _units[index] = done;
-                _progress?.Invoke(new ZooProgress("training", _networks, _experiment.Networks.Count, _steps, _totalSteps, _before));
+                _networks += done.Networks - _groups[group].Networks;
+                _steps += done.Steps - _groups[group].Steps;
+                _groups[group] = done;
+                _progress?.Invoke(new ZooProgress("training", _networks, _total, _steps, _totalSteps, _before));
             }
         }
     }

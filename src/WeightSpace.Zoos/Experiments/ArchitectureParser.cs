@@ -26,7 +26,7 @@ internal sealed class ArchitectureParser
         if (top.FindItems("architecture") is not { } items)
         {
             if (task is not MachineTask)
-                throw top.Error($"architecture is missing; the default, {KnownArchitectures.MldsName}, is for machines; name one for images, such as {KnownArchitectures.ZooCnnSmallName}, or write layers");
+                throw top.Error($"architecture is missing; the default, {KnownArchitectures.MldsName}, is for machines; {(task.IsSequence ? "name it for automata too, or write layers such as '{lstm: 16}'" : $"name one for images, such as {KnownArchitectures.ZooCnnSmallName}, or write layers")}");
             return [KnownArchitectures.Mlds(task.Inputs, task.Outputs)];
         }
         for (int i = 0; i < items.Count; i++)

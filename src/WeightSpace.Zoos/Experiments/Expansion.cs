@@ -18,11 +18,7 @@ internal sealed class Expansion
     private readonly TrainingBase _training;
     private readonly List<FactorAxis> _grid;
     private readonly List<IReadOnlyList<FactorAxis>> _list;
-    private readonly ulong[] _initSeeds;
-    private readonly DataSeed[] _dataSeeds;
-
-    /// <summary>A task's modification key by its number: equal keys have the same.</summary>
-    private readonly int[] _keyNumbers;
+    private readonly SeedPairs _seeds;
 
     private readonly List<Variation> _variations;
 
@@ -30,15 +26,13 @@ internal sealed class Expansion
     private readonly HashSet<YamlNode> _applied = new(ReferenceEqualityComparer.Instance);
 
     public Expansion(YamlSection top, IReadOnlyList<Architecture> architectures, IReadOnlyList<TaskGrid> tasks, TrainingBase training,
-        List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list, ulong[] initSeeds, DataSeed[] dataSeeds)
+        List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list, SeedPairs seeds)
     {
-        (_top, _architectures, _tasks, _training, _grid, _list, _initSeeds, _dataSeeds) = (top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
+        (_top, _architectures, _tasks, _training, _grid, _list, _seeds) = (top, architectures, tasks, training, grid, list, seeds);
         Columns = FindColumns();
         CheckCount();
         _variations = FindVariations();
         Architectures = [.. _variations.Select(variation => variation.Architecture)];
-        string[] keys = [.. tasks.Select(task => string.Join(' ', task.Key))];
-        _keyNumbers = [.. keys.Select(key => Array.IndexOf(keys, key))];
     }
 
     /// <summary>The factors of the experiment: task settings that differ, then those of <c>factors</c>, then those of <c>factor_list</c>.</summary>
@@ -55,7 +49,7 @@ internal sealed class Expansion
     /// evaluation are the same for every network.)
     /// </summary>
     private readonly record struct Identity(
-        Architecture Architecture, TaskSpec Source, int Places, int Key, int Inverted, double Share, OptimizerSpec Optimizer, int Batch, StopSpec Stop,
+        Architecture Architecture, TaskSpec Task, OptimizerSpec Optimizer, int Batch, StopSpec Stop,
         Loss Loss, InitialisationSpec Initialisation, RateSchedule Rate, double? ClipNorm);
 
     public NetworkPlan Expand()
@@ -64,17 +58,17 @@ internal sealed class Expansion
         var known = new Dictionary<Identity, int>();
         foreach (Variation variation in _variations)
         {
-            for (int task = 0; task < _tasks.Count; task++)
+            foreach (TaskGrid task in _tasks)
             {
-                foreach (TaskSpec source in _tasks[task].Sources)
+                foreach (TaskSpec source in task.Sources)
                 {
-                    foreach (bool isModified in _tasks[task].IsModified)
+                    foreach (bool isModified in task.IsModified)
                         AddSettings(settings, known, variation, task, source, isModified);
                 }
             }
         }
         RefuseIdleFactors();
-        return new NetworkPlan(settings, _initSeeds, _dataSeeds);
+        return new NetworkPlan(settings, _seeds);
     }
 
     public int DistinctValues(NetworkPlan plan, string factor)
@@ -110,7 +104,7 @@ internal sealed class Expansion
         double combinations = (_grid.Count == 0 && _list.Count > 0 ? 0 : _grid.Aggregate(1.0, (product, axis) => product * axis.Values.Count)) + _list.Count;
         double tasks = _tasks.Sum(task => (double)task.Sources.Count * task.IsModified.Count * task.Axes.Aggregate(1.0, (product, axis) => product * axis.Values.Count));
         double settings = _architectures.Count * tasks * combinations;
-        double networks = settings * _initSeeds.Length * _dataSeeds.Length;
+        double networks = settings * _seeds.Init.Length * (_seeds.Data?.Length ?? 1);
         if (networks > Experiment.MaxNetworks)
             throw _top.Error($"the experiment has {Format(networks)} networks, at most {Experiment.MaxNetworks} are allowed; make its lists or ranges shorter");
         if (settings > Experiment.MaxSettings)
@@ -186,22 +180,19 @@ internal sealed class Expansion
         }
     }
 
-    private void AddSettings(List<Setting> settings, Dictionary<Identity, int> known, Variation variation, int taskIndex, TaskSpec source, bool isModified)
+    private void AddSettings(List<Setting> settings, Dictionary<Identity, int> known, Variation variation, TaskGrid task, TaskSpec source, bool isModified)
     {
-        TaskGrid task = _tasks[taskIndex];
         Architecture architecture = variation.Architecture;
-        var context = new FactorContext(source is MachineTask, isModified, ArchitectureParser.HasDropout(architecture));
+        var context = new FactorContext(source.IsSequence, isModified, ArchitectureParser.HasDropout(architecture));
         foreach (Settings chosen in variation.Grids.SelectMany(axes => Grid([.. task.Axes, .. axes], context)))
         {
             Setting setting = Resolve(architecture, task, source, isModified, chosen);
-            TaskSpec spec = setting.Task;
             TrainingSpec training = setting.Training;
-            var identity = new Identity(architecture, source, spec.Places, isModified ? _keyNumbers[taskIndex] : -1,
-                spec.Modification?.Inverted ?? 0, spec.Modification?.Share ?? 0, training.Optimizer, training.Batch, training.Stop,
+            var identity = new Identity(architecture, setting.Task, training.Optimizer, training.Batch, training.Stop,
                 training.Loss, training.Initialisation, training.Rate, training.ClipNorm);
             if (!known.TryAdd(identity, settings.Count))
             {
-                int perSetting = _initSeeds.Length * _dataSeeds.Length;
+                int perSetting = _seeds.Count;
                 int other = known[identity];
                 throw _top.Error(task.Node, $"networks {((long)other * perSetting) + 1} ({Describe(settings[other])}) and {((long)settings.Count * perSetting) + 1} ({Describe(setting)}) have the same recipe; each network may stand once, so remove one of the two");
             }
@@ -254,9 +245,12 @@ internal sealed class Expansion
             Rate = Rate(chosen, steps),
             ClipNorm = chosen.ClipNorm,
         };
-        TaskSpec spec = source is MachineTask machine
-            ? machine with { SequenceLength = chosen.Sequence, Modification = isModified ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null }
-            : source;
+        TaskSpec spec = source switch
+        {
+            MachineTask machine => machine with { SequenceLength = chosen.Sequence, Modification = isModified ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null },
+            AutomatonTask automaton => automaton with { SequenceLength = chosen.Sequence },
+            _ => source,
+        };
         return new Setting(architecture, spec, training, [.. Columns.Select(factor => factor.ValueOf(spec, architecture, training))]);
     }
 

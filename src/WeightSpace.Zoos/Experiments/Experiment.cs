@@ -18,6 +18,9 @@ public sealed class Experiment
     /// <summary>Combinations of architecture, task and factors, each of which has all seeds.</summary>
     public const int MaxSettings = 1_000_000;
 
+    /// <summary>Automata of one experiment: each is drawn and compared with the others whenever the experiment is read.</summary>
+    public const int MaxAutomata = 10_000;
+
     internal Experiment(NetworkPlan plan) => Plan = plan;
 
     public required string Name { get; init; }
@@ -45,6 +48,9 @@ public sealed class Experiment
     /// </summary>
     public IReadOnlyList<PlannedNetwork> Networks => Plan;
 
+    /// <summary>Networks of each class, where these are only the first of each (<see cref="Subset"/>); null: these are all.</summary>
+    public int? NetworksPerClass { get; private init; }
+
     internal NetworkPlan Plan { get; }
 
     /// <summary>The training of network <paramref name="index"/>, without making its recipe.</summary>
@@ -53,6 +59,31 @@ public sealed class Experiment
     /// <summary>One recipe for each setting (everything but the seeds), with the number of networks that share it.</summary>
     public IEnumerable<(Recipe Example, int Networks)> Settings() =>
         Plan.Settings.Select((_, index) => (Networks[index * Plan.NetworksPerSetting].Recipe, Plan.NetworksPerSetting));
+
+    /// <summary>
+    /// The first networks of each class, in the order of the experiment; a class is all networks that differ in nothing but their seeds. So a smaller
+    /// subset is contained in a larger one. Throws <see cref="InputException"/> where the classes have no more than so many networks.
+    /// </summary>
+    public Experiment Subset(int networksPerClass)
+    {
+        int most = Plan.NetworksPerSetting - 1;
+        if (networksPerClass < 1 || networksPerClass > most)
+        {
+            throw new InputException($"found a subset of {networksPerClass} networks of each class, expected {(most == 0 ? "none" : $"1 to {most}")}: "
+                + $"the experiment has {Plan.NetworksPerSetting} networks of each class (those that differ in nothing but their seeds)");
+        }
+        return new Experiment(Plan.First(networksPerClass))
+        {
+            Name = Name,
+            Description = Description,
+            Licence = Licence,
+            Text = Text,
+            FactorNames = FactorNames,
+            TwinFactors = TwinFactors,
+            Architectures = Architectures,
+            NetworksPerClass = networksPerClass,
+        };
+    }
 
     /// <summary>The column of <c>networks.csv</c> that holds a factor. Two factors are named as columns that say what training reached.</summary>
     public static string FactorColumn(string factor) => factor is "steps" or "eval_loss" ? "stop_" + factor : factor;

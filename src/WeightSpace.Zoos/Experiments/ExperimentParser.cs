@@ -4,7 +4,7 @@ using WeightSpace.Tasks;
 namespace WeightSpace.Zoos.Experiments;
 
 /// <summary>One item of <c>tasks</c>: a small grid.</summary>
-/// <param name="Sources">Its machines, or the digits; clean.</param>
+/// <param name="Sources">Its machines or automata, or the digits; clean.</param>
 internal sealed record TaskGrid(
     YamlNode Node,
     IReadOnlyList<TaskSpec> Sources,
@@ -33,8 +33,9 @@ internal sealed record TrainingBase(
 /// <summary>From the nodes of a YAML file to an experiment: reads each section, then <see cref="Expansion"/> makes the grid.</summary>
 internal static class ExperimentParser
 {
+    private const string DataSeedsPath = "seeds.data";
     private const long DefaultEpochSteps = 100;
-    private const int DefaultBatch = 32, DefaultSequence = 32, DefaultEvaluation = 256, DefaultSize = 8, DefaultChannels = 1;
+    private const int DefaultBatch = 32, DefaultSequence = 32, DefaultEvaluation = 256, DefaultSize = 8, DefaultChannels = 1, DefaultOutputs = 2;
 
     public static Experiment Parse(YamlNode root, string text, string source)
     {
@@ -47,10 +48,8 @@ internal static class ExperimentParser
         List<FactorAxis> grid = ParseFactors(top);
         List<IReadOnlyList<FactorAxis>> list = ParseFactorList(top);
         TrainingBase training = ParseTraining(top, anyTask, grid, list);
-        YamlSection? seeds = top.FindSection("seeds", "init", "data");
-        ulong[] initSeeds = seeds?.FindItems("init") is { } items ? ParseSeeds(top, seeds, items, seeds.Full("init")) : [1];
-        DataSeed[] dataSeeds = ParseDataSeeds(top, seeds, initSeeds);
-        var expansion = new Expansion(top, architectures, tasks, training, grid, list, initSeeds, dataSeeds);
+        SeedPairs seeds = ParseSeeds(top.FindSection("seeds", "init", "data"));
+        var expansion = new Expansion(top, architectures, tasks, training, grid, list, seeds);
         NetworkPlan plan = expansion.Expand();
         RefuseStepsNeverReached(top, "checkpoints", training.Checkpoints, plan);
         RefuseStepsNeverReached(top, "snapshots", training.Snapshots, plan);
@@ -62,7 +61,7 @@ internal static class ExperimentParser
             Text = text,
             Architectures = expansion.Architectures,
             FactorNames = [.. expansion.Columns.Select(factor => factor.Name)],
-            TwinFactors = ParseTwins(top, expansion, plan, initSeeds.Length, dataSeeds.Length),
+            TwinFactors = ParseTwins(top, expansion, plan, seeds),
         };
     }
 
@@ -86,13 +85,20 @@ internal static class ExperimentParser
     {
         YamlNode node = top.Get("tasks", "a list of tasks");
         var tasks = new List<TaskGrid>();
+        long automata = 0;
         foreach (YamlNode item in top.Items(node, "tasks"))
         {
             tasks.Add(ParseTask(top, item, $"tasks[{tasks.Count}]"));
+            automata += tasks[^1].Sources.Count(source => source is AutomatonTask);
+            if (automata > Experiment.MaxAutomata)
+                throw top.Error(item, $"tasks: found {automata} automata, expected at most {Experiment.MaxAutomata}");
             (TaskSpec first, TaskSpec other) = (tasks[0].Sources[0], tasks[^1].Sources[0]);
             if ((first.Channels, first.Height, first.Width, first.Outputs) != (other.Channels, other.Height, other.Width, other.Outputs))
                 throw top.Error(item, $"tasks[{tasks.Count - 1}]: {other.Source} gives {Describe(other)}, tasks[0] ({first.Source}) {Describe(first)}; the tasks of one experiment have the same, for its architectures are built for them; write an experiment for each");
+            if (first.IsSequence && first.GetType() != other.GetType())
+                throw top.Error(item, $"tasks[{tasks.Count - 1}]: {other.Source} is of another kind than tasks[0] ({first.Source}), whose answers are measured by another loss; write an experiment for each");
         }
+        RefuseSameAutomata(top, tasks);
         return tasks;
     }
 
@@ -105,9 +111,11 @@ internal static class ExperimentParser
             top.Word(item, path, "digits");
             return new TaskGrid(item, [new DigitsTask(DefaultSize, DefaultChannels)], [false], [], []);
         }
-        var task = new YamlSection(item, top.Source, path, "machine", "digits", "variant", "sequence", "modified");
-        if (task.Has("machine") == task.Has("digits"))
-            throw task.Error($"{path}: expected exactly one of 'machine: <name>' and 'digits: {{size: 8}}'");
+        var task = new YamlSection(item, top.Source, path, "machine", "digits", "automaton", "variant", "sequence", "modified");
+        if (task.Keys.Count(key => key.Text is "machine" or "digits" or "automaton") != 1)
+            throw task.Error($"{path}: expected exactly one of 'machine: <name>', 'digits: {{size: 8}}' and 'automaton: {{states: 8, alphabet: 4}}'");
+        if (task.Has("automaton"))
+            return ParseAutomata(task, item);
         if (task.Has("digits"))
         {
             if (task.Keys.FirstOrDefault(key => key.Text != "digits") is { } other)
@@ -131,6 +139,38 @@ internal static class ExperimentParser
             key = ParseKey(modified, commands);
         return new TaskGrid(item, [.. machines.Select(machine => new MachineTask(Enum.Parse<Machine>(machine), DefaultSequence, null))],
             [.. variants.Select(variant => variant == "modified")], key, axes);
+    }
+
+    private static TaskGrid ParseAutomata(YamlSection task, YamlNode item)
+    {
+        if (task.Keys.FirstOrDefault(key => key.Text != "automaton") is { } other)
+            throw task.Error(other, other.Text == Factor.Sequence ? $"{task.Full(other.Text)}: the length of an automaton's sequences stands with its other settings; write 'automaton: {{..., sequence: ...}}'" : $"{task.Full(other.Text)} has no effect on an automaton; it is a setting of machines, remove it");
+        YamlSection automaton = task.FindSection("automaton", "states", "alphabet", "outputs", "seed", Factor.Sequence)!;
+        int alphabet = automaton.Required("alphabet", RecipeLimits.Alphabet), outputs = automaton.Int32("outputs", DefaultOutputs, RecipeLimits.AutomatonOutputs);
+        automaton.Get("states", $"a whole number, {RecipeLimits.States}");
+        List<long> states = ParseNumbers(automaton, "states", "number", (long)RecipeLimits.States.Min, (long)RecipeLimits.States.Max, Experiment.MaxAutomata)!;
+        List<long> seeds = ParseNumbers(automaton, "seed", "seed", 0, (long)RecipeLimits.MaxSeed, Experiment.MaxAutomata) ?? [1];
+        if ((long)states.Count * seeds.Count is > Experiment.MaxAutomata and var automata)
+            throw automaton.Error($"{automaton.Path}: found {automata} automata, expected at most {Experiment.MaxAutomata}");
+        return new TaskGrid(item, [.. from count in states from seed in seeds select new AutomatonTask((int)count, alphabet, outputs, (ulong)seed, DefaultSequence)],
+            [false], [], [Axis(automaton, item, Factor.Sequence, DefaultSequence)]);
+    }
+
+    /// <summary>Two seeds may draw the same automaton, and then two classes would be one: every automaton is drawn here and compared.</summary>
+    private static void RefuseSameAutomata(YamlSection top, List<TaskGrid> tasks)
+    {
+        var known = new Dictionary<Automaton, AutomatonTask>();
+        foreach (TaskGrid grid in tasks)
+        {
+            foreach (AutomatonTask task in grid.Sources.OfType<AutomatonTask>())
+            {
+                if (task.Problem() is { } problem)
+                    throw top.Error(grid.Node, $"automaton: {problem}");
+                var automaton = Automaton.Of(task);
+                if (!known.TryAdd(automaton, task) && known[automaton] is var same && same != task)
+                    throw top.Error(grid.Node, $"automaton: the seeds {same.Seed} and {task.Seed} give the same automaton ({task.States} states, {task.Alphabet} symbols, {task.OutputSymbols} outputs), so two classes would be one; leave one of the two seeds out, or declare more states");
+            }
+        }
     }
 
     private static int[] ParseKey(YamlSection modified, IReadOnlyList<YamlNode> commands)
@@ -326,31 +366,40 @@ internal static class ExperimentParser
         }
     }
 
+    private static SeedPairs ParseSeeds(YamlSection? seeds)
+    {
+        ulong[] init = seeds?.FindItems("init") is { } items ? ParseSeedNumbers(seeds, items, seeds.Full("init")) : [1];
+        return new SeedPairs(init, ParseDataSeeds(seeds, init));
+    }
+
+    private static ulong[] ParseSeedNumbers(YamlSection seeds, IReadOnlyList<YamlNode> items, string path) =>
+        [.. ParseNumbers(seeds, items, path, "seed", 0, (long)RecipeLimits.MaxSeed, Experiment.MaxNetworks).Select(seed => (ulong)seed)];
+
     /// <summary>Seeds as of init, and <c>init</c> or <c>init+n</c> among them: as large as the network's init seed, or n larger.</summary>
-    private static DataSeed[] ParseDataSeeds(YamlSection top, YamlSection? seeds, ulong[] initSeeds)
+    private static DataSeed[] ParseDataSeeds(YamlSection? seeds, ulong[] initSeeds)
     {
         if (seeds?.FindItems("data") is not { } items)
             return [new DataSeed(1, false)];
         string path = seeds.Full("data");
         var known = new HashSet<DataSeed>();
         var all = new List<DataSeed>();
-        HashSet<ulong> numbers = [.. ParseSeeds(top, seeds, [.. items.Where(item => Offset(item) is null)], path)];
+        HashSet<ulong> numbers = [.. ParseSeedNumbers(seeds, [.. items.Where(item => Offset(item) is null)], path)];
         foreach (YamlNode item in items)
         {
             if (Offset(item) is not { } offset)
             {
-                all.AddRange(ParseSeeds(top, seeds, [item], path).Select(number => new DataSeed(number, false)));
+                all.AddRange(ParseSeedNumbers(seeds, [item], path).Select(number => new DataSeed(number, false)));
                 continue;
             }
             var seed = new DataSeed(offset, true);
             if (!known.Add(seed))
-                throw top.Error(item, $"{path}: '{((YamlScalar)item).Text}' stands twice; once was expected");
+                throw seeds.Error(item, $"{path}: '{((YamlScalar)item).Text}' stands twice; once was expected");
             foreach (ulong init in initSeeds)
             {
                 if (init + offset > RecipeLimits.MaxSeed)
-                    throw top.Error(item, $"{path}: '{((YamlScalar)item).Text}' is {init + offset} for init seed {init}, expected at most {RecipeLimits.MaxSeed}");
+                    throw seeds.Error(item, $"{path}: '{((YamlScalar)item).Text}' is {init + offset} for init seed {init}, expected at most {RecipeLimits.MaxSeed}");
                 if (numbers.Contains(init + offset))
-                    throw top.Error(item, $"{path}: '{((YamlScalar)item).Text}' is {init + offset} for init seed {init}, and {init + offset} stands in the list too; the networks of one init seed take each data seed once");
+                    throw seeds.Error(item, $"{path}: '{((YamlScalar)item).Text}' is {init + offset} for init seed {init}, and {init + offset} stands in the list too; the networks of one init seed take each data seed once");
             }
             all.Add(seed);
         }
@@ -367,43 +416,49 @@ internal static class ExperimentParser
         return rest.Length == 0 ? 0 : rest[0] == '+' && YamlSection.ParseInt64(rest[1..].Trim()) is >= 0 and { } offset ? (ulong)offset : null;
     }
 
-    /// <summary>Numbers and ranges a..b with both ends.</summary>
-    private static ulong[] ParseSeeds(YamlSection top, YamlSection seeds, IReadOnlyList<YamlNode> items, string path)
+    /// <summary>A whole number, a range a..b with both ends, or a list of these; none twice, and at most <paramref name="count"/>. Null where the key is absent.</summary>
+    /// <param name="what">What a number is, for messages.</param>
+    private static List<long>? ParseNumbers(YamlSection section, string key, string what, long least, long most, int count) =>
+        section.FindItems(key) is { } items ? ParseNumbers(section, items, section.Full(key), what, least, most, count) : null;
+
+    private static List<long> ParseNumbers(YamlSection section, IReadOnlyList<YamlNode> items, string path, string what, long least, long most, int count)
     {
-        var all = new List<ulong>();
-        var known = new HashSet<ulong>();
+        var all = new List<long>();
+        var known = new HashSet<long>();
         foreach (YamlNode item in items)
         {
-            (long first, long last) = ParseRange(seeds, item, path);
-            if (last - first >= Experiment.MaxNetworks - all.Count)
-                throw top.Error(item, $"{path}: found more than {Experiment.MaxNetworks} seeds, expected at most as many");
-            for (long seed = first; ; seed++)
+            (long first, long last) = ParseRange(section, item, path, what, least, most);
+            if (last - first >= count - all.Count)
+                throw section.Error(item, $"{path}: found more than {count} {what}s, expected at most as many");
+            for (long number = first; ; number++)
             {
-                if (!known.Add((ulong)seed))
-                    throw top.Error(item, $"{path}: the seed {seed} stands twice; once was expected");
-                all.Add((ulong)seed);
-                // Checked here, for the last seed may be the largest number there is.
-                if (seed == last)
+                if (!known.Add(number))
+                    throw section.Error(item, $"{path}: the {what} {number} stands twice; once was expected");
+                all.Add(number);
+                // Checked here, for the last may be the largest number there is.
+                if (number == last)
                     break;
             }
         }
-        return [.. all];
+        return all;
     }
 
-    private static (long First, long Last) ParseRange(YamlSection section, YamlNode node, string path)
+    private static (long First, long Last) ParseRange(YamlSection section, YamlNode node, string path, string what, long least, long most)
     {
         if (node is YamlScalar { IsPlain: true } scalar)
         {
             int dots = scalar.Text.IndexOf("..", StringComparison.Ordinal);
-            if (dots < 0 && YamlSection.ParseInt64(scalar.Text) is >= 0 and { } seed)
-                return (seed, seed);
-            if (dots > 0 && YamlSection.ParseInt64(scalar.Text[..dots]) is >= 0 and { } first && YamlSection.ParseInt64(scalar.Text[(dots + 2)..]) is >= 0 and { } last)
-                return first <= last ? (first, last) : throw section.Error(node, $"{path}: found the empty range '{scalar.Text}', expected the smaller seed first ({last}..{first})");
+            if (dots < 0 && Number(scalar.Text) is { } number)
+                return (number, number);
+            if (dots > 0 && Number(scalar.Text[..dots]) is { } first && Number(scalar.Text[(dots + 2)..]) is { } last)
+                return first <= last ? (first, last) : throw section.Error(node, $"{path}: found the empty range '{scalar.Text}', expected the smaller {what} first ({last}..{first})");
         }
-        throw section.Error(node, $"{path}: found {node.Found}, expected a seed from 0 to {RecipeLimits.MaxSeed}, a range such as 1..15{(path.EndsWith("data", StringComparison.Ordinal) ? ", init or init+n (the network's init seed, or n more)" : "")}, or a list of these");
+        throw section.Error(node, $"{path}: found {node.Found}, expected a {what} from {least} to {most}, a range such as {Math.Max(1, least)}..15{(path == DataSeedsPath ? ", init or init+n (the network's init seed, or n more)" : "")}, or a list of these");
+
+        long? Number(string text) => YamlSection.ParseInt64(text) is { } value && value >= least && value <= most ? value : null;
     }
 
-    private static IReadOnlyList<string> ParseTwins(YamlSection top, Expansion expansion, NetworkPlan plan, int initSeeds, int dataSeeds)
+    private static IReadOnlyList<string> ParseTwins(YamlSection top, Expansion expansion, NetworkPlan plan, SeedPairs seeds)
     {
         if (top.FindItems("twins") is not { } items)
             return [];
@@ -413,11 +468,19 @@ internal static class ExperimentParser
         List<string> twins = top.Distinct(items, "twins", item => top.Word(item, "twins", known));
         for (int i = 0; i < twins.Count; i++)
         {
+            bool alone = twins[i] switch
+            {
+                "init_seed" => seeds.Data.Any(seed => !seed.IsAboveInit),
+                "data_seed" => seeds.Data.Length > 1 || !seeds.Data[0].IsAboveInit,
+                _ => true,
+            };
+            if (!alone)
+                throw top.Error(items[i], $"twins: no two networks differ in {twins[i]} alone, for the data seed of each goes with its init seed (seeds.data: init); give the data seeds by themselves or remove it");
             int values = twins[i] switch
             {
                 "variant" => plan.Settings.Select(setting => setting.Task.Variant).Distinct().Count(),
-                "init_seed" => initSeeds,
-                "data_seed" => dataSeeds,
+                "init_seed" => seeds.Init.Length,
+                "data_seed" => seeds.Data.Length,
                 _ => expansion.DistinctValues(plan, twins[i]),
             };
             if (values < 2)

@@ -34,8 +34,8 @@ internal record struct Settings
     public double Share;
 }
 
-/// <summary>What of a network is not a setting: whether its task is a machine, whether it is modified, and whether its architecture has dropout layers.</summary>
-internal readonly record struct FactorContext(bool IsMachine, bool IsModified, bool HasDropout);
+/// <summary>What of a network is not a setting: whether its task gives sequences, whether it is modified, and whether its architecture has dropout layers.</summary>
+internal readonly record struct FactorContext(bool IsSequence, bool IsModified, bool HasDropout);
 
 /// <summary>A setting that an experiment may vary: how it is read, set, and written to <c>networks.csv</c>.</summary>
 /// <param name="IsWhole">Its numbers are whole.</param>
@@ -95,7 +95,7 @@ internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IRea
         OfAll("batch", RecipeLimits.Batch, isWhole: true),
         OfAll("steps", RecipeLimits.Steps, isWhole: true),
         OfAll("eval_loss", RecipeLimits.EvalLoss, isWhole: false),
-        new(Sequence, RecipeLimits.Sequence, true, null, (_, network) => network.IsMachine, "no task has sequences"),
+        new(Sequence, RecipeLimits.Sequence, true, null, (_, network) => network.IsSequence, "no task has sequences"),
         new(Inverted, RecipeLimits.Inverted, true, null, (_, network) => network.IsModified, "no task is modified"),
         new(Share, RecipeLimits.Share, false, null, (_, network) => network.IsModified, "no task is modified"),
     }.ToDictionary(factor => factor.Name);
@@ -167,9 +167,9 @@ internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IRea
         "batch" => Format(training.Batch),
         "steps" => Format(training.Stop.Steps),
         "eval_loss" => Format(training.Stop.EvalLoss),
-        Sequence => Format((task as MachineTask)?.SequenceLength),
-        Inverted => Format(task.Modification?.Inverted),
-        Share => Format(task.Modification?.Share),
+        Sequence => Format(task.IsSequence ? task.Places : null),
+        Inverted => Format((task as MachineTask)?.Modification?.Inverted),
+        Share => Format((task as MachineTask)?.Modification?.Share),
         _ => throw new InvalidOperationException($"unknown factor '{Name}'"),
     };
 

@@ -16,12 +16,32 @@ internal readonly record struct DataSeed(ulong Number, bool IsAboveInit)
     public ulong For(ulong initSeed) => IsAboveInit ? initSeed + Number : Number;
 }
 
-/// <summary>Settings x init seeds x data seeds, as a list that makes its items when asked.</summary>
-internal sealed class NetworkPlan(IReadOnlyList<Setting> settings, ulong[] initSeeds, DataSeed[] dataSeeds) : IReadOnlyList<PlannedNetwork>
+/// <summary>The seeds of the networks of one setting.</summary>
+/// <param name="Data">Each of these with each of <paramref name="Init"/>.</param>
+internal sealed record SeedPairs(ulong[] Init, DataSeed[] Data)
+{
+    public int Count => checked(Init.Length * Data.Length);
+
+    /// <summary>The pairs in order, the data seed innermost.</summary>
+    public (ulong Init, ulong Data) this[int index]
+    {
+        get
+        {
+            ulong init = Init[index / Data.Length];
+            return (init, Data[index % Data.Length].For(init));
+        }
+    }
+}
+
+/// <summary>Settings x seeds, as a list that makes its items when asked; of each setting only the first, where a subset is asked for.</summary>
+internal sealed class NetworkPlan(IReadOnlyList<Setting> settings, SeedPairs seeds, int? networksPerSetting = null) : IReadOnlyList<PlannedNetwork>
 {
     public IReadOnlyList<Setting> Settings => settings;
 
-    public int NetworksPerSetting { get; } = initSeeds.Length * dataSeeds.Length;
+    public int NetworksPerSetting { get; } = networksPerSetting ?? seeds.Count;
+
+    /// <summary>The same settings with their first <paramref name="count"/> networks each.</summary>
+    public NetworkPlan First(int count) => new(settings, seeds, count);
 
     public int Count => settings.Count * NetworksPerSetting;
 
@@ -32,9 +52,8 @@ internal sealed class NetworkPlan(IReadOnlyList<Setting> settings, ulong[] initS
             ArgumentOutOfRangeException.ThrowIfNegative(index);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
             Setting setting = settings[index / NetworksPerSetting];
-            int seeds = index % NetworksPerSetting;
-            ulong initSeed = initSeeds[seeds / dataSeeds.Length];
-            return new PlannedNetwork(setting.Recipe(initSeed, dataSeeds[seeds % dataSeeds.Length].For(initSeed)), setting.FactorValues);
+            (ulong init, ulong data) = seeds[index % NetworksPerSetting];
+            return new PlannedNetwork(setting.Recipe(init, data), setting.FactorValues);
         }
     }
 

@@ -76,8 +76,17 @@ public sealed class TensorSink
 }
 
 /// <summary>Our files are little-endian, as nearly every machine is; on the others each element's bytes are turned round.</summary>
-internal static class LittleEndian
+public static class LittleEndian
 {
+    /// <summary>The bytes of values as our files have them.</summary>
+    public static byte[] Bytes(ReadOnlySpan<float> values)
+    {
+        byte[] bytes = MemoryMarshal.AsBytes(values).ToArray();
+        if (!BitConverter.IsLittleEndian)
+            Reverse(bytes, sizeof(float));
+        return bytes;
+    }
+
     /// <summary>Turns every element's bytes round, in place, on a big-endian machine.</summary>
     public static void ToNative(Span<float> values)
     {
@@ -85,7 +94,7 @@ internal static class LittleEndian
             Reverse(MemoryMarshal.AsBytes(values), sizeof(float));
     }
 
-    public static void Reverse(Span<byte> bytes, int size)
+    internal static void Reverse(Span<byte> bytes, int size)
     {
         if (size == 4)
             BinaryPrimitives.ReverseEndianness(MemoryMarshal.Cast<byte, uint>(bytes), MemoryMarshal.Cast<byte, uint>(bytes));

@@ -77,11 +77,11 @@ internal sealed record SyntheticPopulation
             Span<float> target = weights.Slice(i * count, count);
             Initialisation.PyTorchDefault(Architecture.Parameters, network.InitSeed, target);
             double progress = network.Checkpoints[places[i].Checkpoint].Step / (double)Steps[^1];
-            ulong machine = (ulong)((MachineTask)network.Task).Machine;
+            ulong machine = network.Task is AutomatonTask automaton ? 100 + automaton.Seed : (ulong)((MachineTask)network.Task).Machine;
             ulong own = (((machine * 1000) + network.InitSeed) * 1000) + network.DataSeed;
             Add(target, progress * MachineStrength, 1_000_000_000 + machine);
-            Add(target, progress * DrawStrength, (HasOwnDraw && network.Task.Modification is not null ? 5_000_000_000UL : 2_000_000_000UL) + own);
-            if (network.Task.Modification is not null)
+            Add(target, progress * DrawStrength, (HasOwnDraw && network.Task.Change is not null ? 5_000_000_000UL : 2_000_000_000UL) + own);
+            if (network.Task.Change is not null)
                 Add(target, progress * ChangeStrength, IsChangeShared ? 3_000_000_000 : 4_000_000_000 + own);
         }
     }

@@ -84,7 +84,7 @@ public sealed class CommandFixture : IDisposable
         CopyZoo("missing");
         File.Delete(this["missing/networks.csv"]);
         CopyZoo("newer");
-        WriteManifest(this["newer/zoo.json"], text => text.Replace("\"format_version\": 1", "\"format_version\": 2", StringComparison.Ordinal));
+        WriteManifest(this["newer/zoo.json"], text => text.Replace("\"format_version\": 2", "\"format_version\": 3", StringComparison.Ordinal));
         CopyZoo("outside");
         WriteManifest(this["outside/zoo.json"], text => text.Replace("weights/00000.safetensors", "weights/../../../../../etc/passwd", StringComparison.Ordinal));
 

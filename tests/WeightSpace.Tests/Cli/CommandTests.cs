@@ -220,6 +220,53 @@ public sealed class CommandTests(CommandFixture fixture) : IClassFixture<Command
     }
 
     [Fact]
+    public void WorkOfAFewStepsSaysWhatIsUnfinished()
+    {
+        WorkUnit whole = WorkUnit.Read(fixture["unit.json"]), unit = WorkUnit.Write(fixture["unit-few.json"], whole.Recipes, steps: 30);
+        Spoken spoken = BuiltProgram.Succeed("work", fixture["unit-few.json"], fixture["unit-few"], "--json");
+        Assert.Equal((1, 0, 30), (spoken.Json.GetProperty("networks").GetInt32(), spoken.Json.GetProperty("ended").GetInt32(), spoken.Json.GetProperty("unfinished_at_step").GetInt32()));
+        Assert.Contains("unfinished at step 30", spoken.Error, StringComparison.Ordinal);
+        (IReadOnlyList<Recipe> recipes, Snapshot? from) = UnitResult.Read(fixture["unit-few"], unit).Left(unit.Recipes);
+        WorkUnit.Write(fixture["unit-rest.json"], recipes, steps: 1000, from);
+        spoken = BuiltProgram.Succeed("work", fixture["unit-rest.json"], fixture["unit-rest"], "--json");
+        Assert.Equal((1, JsonValueKind.Null), (spoken.Json.GetProperty("ended").GetInt32(), spoken.Json.GetProperty("unfinished_at_step").ValueKind));
+    }
+
+    /// <summary>The first networks of each class, which are those of the whole zoo.</summary>
+    [Fact]
+    public void TrainGrowsTheSubsetThatIsAskedFor()
+    {
+        File.WriteAllText(fixture["subset.yaml"], "experiment: s\ntasks: {machine: [ParityMachine, EightBitMachine], sequence: 4}\ntraining: {stop: {steps: 3}}\nseeds: {init: 1..3, data: init}\n");
+        Assert.Equal(6, BuiltProgram.Succeed("train", fixture["subset.yaml"], "--out", fixture["subset-all"], "--json").Json.GetProperty("networks").GetInt32());
+        Assert.Equal(4, BuiltProgram.Succeed("train", fixture["subset.yaml"], "--subset", "2", "--dry-run", "--json").Json.GetProperty("networks").GetInt32());
+        Assert.Equal(4, BuiltProgram.Succeed("train", fixture["subset.yaml"], "--subset", "2", "--out", fixture["subset-two"], "--json").Json.GetProperty("networks").GetInt32());
+        Zoo all = Zoo.Open(fixture["subset-all"]), two = Zoo.Open(fixture["subset-two"]);
+        Assert.Equal(2, two.Manifest.NetworksPerClass);
+        Assert.Equal([all.Networks[0].Id, all.Networks[1].Id, all.Networks[3].Id, all.Networks[4].Id], two.Networks.Select(network => network.Id));
+        Assert.Equal(two.Checkpoints.Select(row => row.Digest), two.Networks.SelectMany(network => all.CheckpointsOf(network.Id)).Select(row => row.Digest));
+        foreach (string wrong in (string[])["0", "3"])
+        {
+            Spoken spoken = BuiltProgram.Run("train", fixture["subset.yaml"], "--subset", wrong, "--out", fixture["subset-wrong"]);
+            Assert.True(spoken.ExitCode == 2 && spoken.Error.Contains("--subset: found", StringComparison.Ordinal) && spoken.Error.Contains("expected 1 to 2", StringComparison.Ordinal), spoken.ToString());
+        }
+    }
+
+    [Fact]
+    public void SampleOfAnAutomatonSaysWhatItIs()
+    {
+        File.WriteAllText(fixture["automata.yaml"], "experiment: a\ntasks: {automaton: {states: 5, alphabet: 3, outputs: 3, seed: 17..18, sequence: 4}}\narchitecture: mlds\ntraining: {stop: {steps: 5}}\n");
+        Spoken spoken = BuiltProgram.Succeed("sample", fixture["automata.yaml"], "--task", "Automaton-5-3-3-17", "--split", "eval", "--out", fixture["automaton.npz"], "--json");
+        Assert.Equal("""{"next":[[1,2,3],[1,2,4],[4,2,2],[1,3,3],[0,1,0]],"outputs":[1,2,0,1,2]}""", JsonSerializer.Serialize(spoken.Json.GetProperty("automaton")));
+        Assert.Contains("    1       2                            1   2   4", spoken.Error, StringComparison.Ordinal);
+        Spoken wrong = BuiltProgram.Run("sample", fixture["automata.yaml"], "--task", "Automaton-5-3-3-1", "--split", "eval", "--out", fixture["automaton.npz"]);
+        Assert.True(wrong.ExitCode == 2 && wrong.Error.Contains("expected one of Automaton-5-3-3-17, Automaton-5-3-3-18", StringComparison.Ordinal), wrong.ToString());
+        BuiltProgram.Succeed("train", fixture["automata.yaml"], "--out", fixture["automata"]);
+        Assert.Contains("\nAutomaton-5-3-3-17 {\"next\":[[1,2,3],[1,2,4],[4,2,2],[1,3,3],[0,1,0]],\"outputs\":[1,2,0,1,2]}\nAutomaton-5-3-3-18 {", File.ReadAllText(fixture["automata/README.md"]), StringComparison.Ordinal);
+        Spoken info = BuiltProgram.Succeed("info", fixture["automata"], "--json");
+        Assert.Equal((1, 0, 1), (info.Json.GetProperty("classes")[1].GetProperty("finished").GetInt32(), info.Json.GetProperty("classes")[1].GetProperty("reached_threshold").GetInt32(), info.Json.GetProperty("classes")[1].GetProperty("reached_budget").GetInt32()));
+    }
+
+    [Fact]
     public void OnlyOneProcessGrowsAZooAtATime()
     {
         using BuiltProgram.Running first = BuiltProgram.Start([], "train", fixture["long.yaml"], "--out", fixture["twice"]);

@@ -10,7 +10,9 @@ public sealed class InterruptionTests(ReferenceZoo reference) : IClassFixture<Re
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void KilledAgainAndAgainAZooComesOutTheSame(ulong seed)
+    // A network goes on over three units, each a file of its own.
+    [InlineData(4, "--unit-steps", "50")]
+    public void KilledAgainAndAgainAZooComesOutTheSame(ulong seed, params string[] more)
     {
         string zoo = reference[$"killed-{seed}"];
         var draw = new RandomStream(seed, RandomPurpose.Testing, 1);
@@ -18,7 +20,7 @@ public sealed class InterruptionTests(ReferenceZoo reference) : IClassFixture<Re
         for (int calls = 0; !File.Exists(Path.Combine(zoo, ZooManifest.FileName)); calls++)
         {
             Assert.InRange(calls, 0, 10);
-            using BuiltProgram.Running running = BuiltProgram.Start([], "train", reference.Experiment, "--out", zoo, "--threads", "2", "--unit", "1");
+            using BuiltProgram.Running running = BuiltProgram.Start([], ["train", reference.Experiment, "--out", zoo, "--threads", "2", "--unit", "1", .. more]);
             int target = Results(zoo) + draw.NextBelow(6);
             int moment = draw.NextBelow(30);
             if (calls < 6)

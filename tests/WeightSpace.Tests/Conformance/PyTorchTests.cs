@@ -113,6 +113,27 @@ public sealed class PyTorchTests : IDisposable
         Assert.True(rows.Select(row => row.Zoo).Distinct().Count() > rows.Length / 2);
     }
 
+    /// <summary>One-hot symbols in, one-hot outputs as targets: PyTorch takes the number of the class, and has the same cross-entropy over all places.</summary>
+    [Fact]
+    public void NetworksOfAutomataHaveTheLossesThatPyTorchComputes()
+    {
+        const int width = 9;
+        string yaml = _folder.Write("automata.yaml", $$"""
+            experiment: automata
+            tasks: [{automaton: {states: 6, alphabet: 5, outputs: 3, seed: 1..2, sequence: 20} }]
+            architecture: {name: lstm, layers: [{lstm: {{width}}, name: lstm}, {dense: 3, name: out}]}
+            training: {optimizer: {name: adam, learning_rate: 0.01}, batch: 16, stop: {steps: 300}, checkpoints: {every: 30}, evaluation: {sequences: 50, seed: 4} }
+            """);
+        BuiltProgram.Succeed("train", yaml, "--out", _folder["zoo"]);
+        foreach (string task in (string[])["Automaton-6-5-3-1", "Automaton-6-5-3-2"])
+            BuiltProgram.Succeed("sample", yaml, "--task", task, "--split", "eval", "--out", _folder[$"{task}-eval.npz"]);
+        Compared[] rows = Ask<Compared[]>("automata", $$"""{"width":{{width}} }""");
+        Assert.Equal(2 * 11, rows.Length);
+        foreach (Compared row in rows)
+            Assert.True(Math.Abs(row.Zoo - row.Torch) <= 1e-5 * row.Torch, $"step {row.Step}: {row.Zoo}, PyTorch has {row.Torch}");
+        Assert.True(rows[10].Zoo < 0.8 * rows[0].Zoo, $"from {rows[0].Zoo} to {rows[10].Zoo} little was learned, so little is compared");
+    }
+
     private static double Furthest(double[] a, double[] b) => a.Zip(b).Max(pair => Math.Abs(pair.First - pair.Second) / pair.Second);
 
     private T Ask<T>(string task, string request)

@@ -84,15 +84,19 @@ def load_shard(path):
             for name, tensor in header.items()}
 
 
-def evaluate(folder, request):
-    """Both losses of every checkpoint of the zoo in FOLDER/zoo, as the zoo has them and as PyTorch computes them."""
-    zoo = os.path.join(folder, "zoo")
+def checkpoints_of(zoo):
+    """Every checkpoint of a zoo: its row, its network's row, its weights by name."""
     networks = {row["id"]: row for row in csv.DictReader(open(os.path.join(zoo, "networks.csv"), newline=""))}
-    shards, rows, before = {}, [], None
+    shards = {}
     for row in csv.DictReader(open(os.path.join(zoo, "checkpoints.csv"), newline="")):
         shard = shards.setdefault(row["shard"], load_shard(os.path.join(zoo, row["shard"])))
-        weights = {name: stack[int(row["row"])] for name, stack in shard.items()}
-        network = networks[row["network"]]
+        yield row, networks[row["network"]], {name: stack[int(row["row"])] for name, stack in shard.items()}
+
+
+def evaluate(folder, request):
+    """Both losses of every checkpoint of the zoo in FOLDER/zoo, as the zoo has them and as PyTorch computes them."""
+    rows, before = [], None
+    for row, network, weights in checkpoints_of(os.path.join(folder, "zoo")):
         name = network["task"] + ("Modified" if network["variant"] == "modified" else "")
         module = Mlds()
         load(module, weights)
@@ -112,6 +116,20 @@ def evaluate(folder, request):
     return rows
 
 
+def automata(folder, request):
+    """The held-out loss of every checkpoint of a zoo of automata: an LSTM, an output layer, and the cross-entropy of all places with the class of each."""
+    rows = []
+    for row, network, weights in checkpoints_of(os.path.join(folder, "zoo")):
+        data = np.load(os.path.join(folder, network["task"] + "-eval.npz"))
+        module = nn.ModuleDict({"lstm": nn.LSTM(data["x"].shape[-1], request["width"]), "out": nn.Linear(request["width"], data["y"].shape[-1])})
+        load(module, weights)
+        with torch.no_grad():
+            logits = module["out"](module["lstm"](torch.from_numpy(data["x"]))[0])
+            loss = nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(data["y"]).argmax(-1).flatten()).item()
+        rows.append({"step": int(row["step"]), "kind": "eval", "zoo": float(row["eval_loss"]), "torch": loss})
+    return rows
+
+
 with open(os.path.join(sys.argv[2], "request.json")) as request_file:
     request = json.load(request_file)
-json.dump({"train": train, "initialise": initialise, "evaluate": evaluate}[sys.argv[1]](sys.argv[2], request), sys.stdout)
+json.dump({"train": train, "initialise": initialise, "evaluate": evaluate, "automata": automata}[sys.argv[1]](sys.argv[2], request), sys.stdout)

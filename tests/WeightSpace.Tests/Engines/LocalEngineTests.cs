@@ -135,6 +135,64 @@ public sealed class LocalEngineTests : IDisposable
         Assert.Equal(_expected, Folder.Digests(_folder["expected"]));
     }
 
+    /// <summary>Networks that go on over several units leave no trace in the zoo, in however many threads, and stopped in between.</summary>
+    [Theory]
+    [InlineData(40, 1, 2)]
+    [InlineData(70, 2, 3)]
+    [InlineData(149, 2, 1)]
+    [InlineData(1000, 2, 100)]
+    public void UnitsOfAFewStepsGiveTheSameZoo(long unitSteps, int threads, int unitSize)
+    {
+        int stops = 0;
+        for (bool done = false; !done;)
+        {
+            using var stop = new CancellationTokenSource();
+            long? first = null;
+            try
+            {
+                done = Grow("zoo", threads, unitSize, stop.Token, progress =>
+                {
+                    // Some hundred steps at a time.
+                    first ??= progress.Steps;
+                    if (progress.Stage == "training" && progress.Steps >= first + 400)
+                        stop.Cancel();
+                    if (progress.Stage == "training")
+                        Assert.InRange(progress.Steps, progress.StepsBefore, progress.TotalSteps);
+                }, unitSteps);
+            }
+            catch (OperationCanceledException)
+            {
+                stops++;
+                Assert.InRange(stops, 1, 20);
+            }
+        }
+        Assert.True(stops >= 2, $"{stops} stops");
+        Assert.Equal(_expected, Folder.Digests(_folder["zoo"]));
+    }
+
+    [Fact]
+    public void ADamagedUnitInTheMiddleOfANetworkIsTrainedAgainAndThoseBehindItStay()
+    {
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => Grow("zoo", 1, 2, stop.Token, progress =>
+        {
+            if (progress.Networks >= 8)
+                stop.Cancel();
+        }, 40));
+        string[] results = [.. Directory.GetFiles(_folder["zoo/work/results"], "*.safetensors").Order()];
+        // The first unit stands behind the others, for it has no number.
+        Assert.EndsWith("000000-000003.safetensors", results[2], StringComparison.Ordinal);
+        Flip(results[2], 100);
+        Flip(results[^1], (int)new FileInfo(results[^1]).Length - 1);
+        var starts = new RecordingTrainer(new Trainer());
+        // The size of the units is that of the beginning, whatever is asked for now.
+        LocalEngine.Grow(s_experiment, _folder["zoo"], 1, 2, () => starts, TimeProvider.System, null, CancellationToken.None);
+        Assert.Equal(120, starts.Starts[0].Step);
+        Assert.Equal(_expected, Folder.Digests(_folder["zoo"]));
+        // What is whole is not trained again: of 12 networks some 4 are missing, and two units.
+        Assert.InRange(starts.Starts.Count, 2 + (4 * 150 / 40), 2 + (5 * 150 / 40) + 5);
+    }
+
     private void StopAfter(int networks)
     {
         using var stop = new CancellationTokenSource();
@@ -145,8 +203,8 @@ public sealed class LocalEngineTests : IDisposable
         }));
     }
 
-    private bool Grow(string name, int threads, int unitSize, CancellationToken stop, Action<ZooProgress>? progress = null) =>
-        LocalEngine.Grow(s_experiment, _folder[name], threads, unitSize, () => new Trainer(), TimeProvider.System, progress, stop);
+    private bool Grow(string name, int threads, int unitSize, CancellationToken stop, Action<ZooProgress>? progress = null, long? unitSteps = null) =>
+        LocalEngine.Grow(s_experiment, _folder[name], threads, unitSize, () => new Trainer(), TimeProvider.System, progress, stop, unitSteps);
 
     private static void Flip(string path, int at)
     {

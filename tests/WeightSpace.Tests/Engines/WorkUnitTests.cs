@@ -197,6 +197,121 @@ public sealed class WorkUnitTests : IDisposable
         AssertForgotten(File.ReadAllBytes(path));
     }
 
+    /// <summary>Units of so many steps one after the other, each going on where the one before ended: the networks are those of one unit.</summary>
+    [Theory]
+    [InlineData(1000)]
+    [InlineData(600)]
+    [InlineData(151)]
+    [InlineData(150)]
+    [InlineData(149)]
+    [InlineData(40)]
+    [InlineData(7)]
+    public void NetworksThatGoOnOverSeveralUnitsAreThoseOfOneUnit(int steps)
+    {
+        IReadOnlyList<NetworkResult> expected = UnitResult.Read(_folder["whole.safetensors"], _unit).Networks;
+        (List<UnitResult> results, List<long> starts) = RunRow(_unit.Recipes, steps, _ => { });
+        AssertSame(expected, results);
+        Assert.Equal((Networks * 150 + steps - 1) / steps, results.Count);
+        Assert.All(results.SkipLast(1), result => Assert.True(result.Networks.Count < Networks));
+        if (steps < 150)
+            Assert.Contains(starts, start => start > 0);
+    }
+
+    /// <summary>The same where networks diverge, end at their threshold, and keep next to nothing, and where every unit is broken off again and again.</summary>
+    [Fact]
+    public void HoweverTheyEndAndHoweverOftenAUnitIsBrokenOff()
+    {
+        Experiment experiment = Experiment.Parse($$"""
+            experiment: unit
+            tasks: [{machine: [ParityMachine, SingleDirectMachine], sequence: 8}]
+            architecture: {{TestRecipes.Small}}
+            training: {batch: 20, stop: {steps: 150, eval_loss: 0.03, check_every: 3}, checkpoints: {at: [2, 40]}, evaluation: {sequences: 40} }
+            factor_list: [{optimizer: adam, learning_rate: 0.01}, {optimizer: sgd, learning_rate: 1000}, {optimizer: sgd, learning_rate: 300}, {optimizer: sgd}]
+            """, "unit.yaml");
+        Recipe[] recipes = [.. experiment.Networks.Select(network => network.Recipe)];
+        NetworkResult[] expected = [.. recipes.Select(TestRecipes.Train)];
+        Assert.Equal(["budget", "diverged", "threshold"], expected.Select(network => network.Status == NetworkStatus.Diverged ? "diverged" : network.Reason).Distinct().Order(StringComparer.Ordinal));
+        int crashes = 0, continued = 0;
+        for (ulong seed = 0; seed < 4; seed++)
+        {
+            RandomStream draw = TestRecipes.Draws(seed);
+            (List<UnitResult> results, List<long> starts) = RunRow(recipes, 11 + draw.NextBelow(60), _ =>
+            {
+                if (draw.NextBelow(5) == 0 && crashes++ < 200)
+                    throw new CrashException();
+            });
+            AssertSame(expected, results);
+            continued += starts.Count(start => start > 0);
+        }
+        Assert.True(crashes > 20 && continued > 20, $"{crashes} crashes, {continued} times in the middle of a network");
+    }
+
+    [Theory]
+    [InlineData("\"step\":40", "\"step\":150", "step")]
+    [InlineData("\"step\":40", "\"step\":-1", "step")]
+    [InlineData("\"step\":40", "\"step\":40.5", "step")]
+    [InlineData("\"weights\":\"", "\"weights\":\"AAAA", "float32")]
+    [InlineData("\"weights\":\"", "\"weights\":\"*", "float32")]
+    [InlineData("\"optimizer\":\"", "\"optimiser\":\"", "optimizer")]
+    [InlineData("\"train_loss\":", "\"other\":", "other")]
+    [InlineData("\"steps\":40", "\"steps\":0", "steps")]
+    [InlineData("\"steps\":40", "\"steps\":1e30", "steps")]
+    [InlineData("\"from\":{", "\"from\":3,\"x\":{", "from")]
+    public void AUnitThatLiesIsRefused(string find, string replace, string named)
+    {
+        (List<UnitResult> results, _) = RunRow(_unit.Recipes, 40, _ => { }, most: 1);
+        (IReadOnlyList<Recipe> left, Snapshot? from) = results[0].Left(_unit.Recipes);
+        string path = _folder["next.json"];
+        WorkUnit written = WorkUnit.Write(path, left, 40, from), read = WorkUnit.Read(path);
+        Assert.Equal((written.Digest, written.Steps, 40L), (read.Digest, read.Steps, read.From!.Step));
+        Assert.Equal((from!.TrainLoss, Sha256Digest.Of(from.Weights, from.OptimizerState)), (read.From.TrainLoss, Sha256Digest.Of(read.From.Weights, read.From.OptimizerState)));
+        string text = File.ReadAllText(path), changed = text.Replace(find, replace, StringComparison.Ordinal);
+        Assert.NotEqual(text, changed);
+        File.WriteAllText(path, changed);
+        string message = Assert.Throws<InputException>(() => WorkUnit.Read(path)).Message;
+        Assert.StartsWith(path, message, StringComparison.Ordinal);
+        Assert.Contains(named, message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Runs unit after unit until no network is left, each again until it has a result; gives the results and where training was begun.</summary>
+    private (List<UnitResult> Results, List<long> Starts) RunRow(IReadOnlyList<Recipe> recipes, int steps, Action<UnitProgress> progress, int most = int.MaxValue)
+    {
+        var results = new List<UnitResult>();
+        var trainer = new RecordingTrainer(new Trainer());
+        Snapshot? from = null;
+        while (recipes.Count > 0 && results.Count < most)
+        {
+            string unit = _folder[$"row-{results.Count}.json"], path = _folder[$"row-{results.Count}.safetensors"];
+            WorkUnit written = WorkUnit.Write(unit, recipes, steps, from);
+            while (!File.Exists(path))
+            {
+                try
+                {
+                    WorkUnitRunner.Run(unit, path, trainer, new SteppingClock(TimeSpan.FromSeconds(20)), progress, CancellationToken.None);
+                }
+                catch (CrashException)
+                {
+                    Assert.False(File.Exists(path));
+                }
+            }
+            Assert.False(File.Exists(WorkUnitRunner.PartialPath(path)));
+            // Nothing but the file carries anything on.
+            results.Add(UnitResult.Read(path, WorkUnit.Read(unit)));
+            Assert.Equal(written.Digest, results[^1].UnitDigest);
+            (recipes, from) = results[^1].Left(recipes);
+            File.Delete(path);
+        }
+        return (results, [.. trainer.Starts.Select(start => start.Step)]);
+    }
+
+    private static void AssertSame(IReadOnlyList<NetworkResult> expected, List<UnitResult> results)
+    {
+        NetworkResult[] joined = [.. UnitResult.Join(results)];
+        Assert.Equal(expected.Count, joined.Length);
+        for (int i = 0; i < joined.Length; i++)
+            TestRecipes.AssertSame(expected[i], joined[i]);
+    }
+
     private static void WriteAgain(string path, Dictionary<string, string> metadata, JsonObject current, List<(TensorEntry Entry, float[] Values)> rows)
     {
         metadata["current"] = current.ToJsonString();

@@ -225,6 +225,62 @@ public sealed class BadExperimentTests
     [Fact]
     public void TheImagesThatTheseTestsBreakAreSound() => Assert.Equal("zoo-cnn-s-dropout0.1", Assert.Single(Experiment.Parse(Images, "a.yaml").Architectures).Name);
 
+    private const string Automata = """
+        experiment: e
+        tasks: [{automaton: {states: 6, alphabet: 3, outputs: 2, seed: 1..4, sequence: 8}}]
+        architecture: {name: own, layers: [{gru: 4}, {dense: 2}]}
+        training: {stop: {steps: 5}}
+        """;
+
+    [Theory]
+    [InlineData("states: 6", "states: 1", "tasks[0].automaton.states", "from 2 to 64")]
+    [InlineData("states: 6", "states: [4..3]", "tasks[0].automaton.states", "empty range")]
+    [InlineData("states: 6, ", "", "tasks[0].automaton.states is missing", "2 to 64")]
+    [InlineData("states: 6", "states: 6.5", "tasks[0].automaton.states", "found '6.5'")]
+    [InlineData("alphabet: 3, ", "", "tasks[0].automaton.alphabet is missing", "1 to 64")]
+    [InlineData("alphabet: 3", "alphabet: 65", "tasks[0].automaton.alphabet", "1 to 64")]
+    [InlineData("alphabet: 3", "alphabet: [3, 4]", "tasks[0].automaton.alphabet", "expected a whole number")]
+    [InlineData("outputs: 2", "outputs: 1", "tasks[0].automaton.outputs", "2 to 64")]
+    [InlineData("outputs: 2", "outputs: 7", ":2:9:", "an automaton of 6 states cannot give 7 outputs")]
+    [InlineData("states: 6, alphabet: 3", "states: 64, alphabet: 1", ":2:9:", "too rare")]
+    [InlineData("states: 6, alphabet: 3", "states: 2, alphabet: 1", "the seeds", "give the same automaton (2 states, 1 symbols, 2 outputs)")]
+    [InlineData("seed: 1..4", "seed: [1..4, 3]", "the seed 3 stands twice", ":2:")]
+    [InlineData("seed: 1..4", "seed: -1", "tasks[0].automaton.seed", "expected a seed from 0")]
+    [InlineData("seed: 1..4", "seed: 1..10001", "found more than 10000 seeds", ":2:")]
+    [InlineData("states: 6, alphabet: 3, outputs: 2, seed: 1..4", "states: 6..7, alphabet: 3, outputs: 2, seed: 1..6000", "found 12000 automata", "at most 10000")]
+    [InlineData("sequence: 8", "sequence: 1", "tasks[0].automaton.sequence", "2 to 4096")]
+    [InlineData("sequence: 8}", "size: 8}", "automaton", "the key 'size' is not known")]
+    [InlineData("sequence: 8}}", "seed: 1}, sequence: 8}", "tasks[0].sequence", "stands with its other settings", ", seed: 1..4", "")]
+    [InlineData("sequence: 8}}", "sequence: 8}, variant: modified}", "tasks[0].variant", "no effect on an automaton")]
+    [InlineData("sequence: 8}}", "sequence: 8}, machine: ParityMachine}", "tasks[0]", "exactly one of")]
+    [InlineData("sequence: 8}}]", "sequence: 8}}, {automaton: {states: 6, alphabet: 4}}]", "tasks[1]", "vectors of 4 for 2 outputs")]
+    [InlineData("sequence: 8}}]", "sequence: 8}}, {automaton: {states: 6, alphabet: 3, outputs: 2, seed: 4, sequence: 8}}]", "networks 4 (", "same recipe")]
+    [InlineData("alphabet: 3, outputs: 2, seed: 1..4, sequence: 8}}]", "alphabet: 9, outputs: 8}}, {machine: ParityMachine}]", "tasks[1]", "of another kind", "states: 6", "states: 9")]
+    [InlineData("architecture: {name: own, layers: [{gru: 4}, {dense: 2}]}", "", "architecture is missing", "automata")]
+    [InlineData("{gru: 4}, {dense: 2}", "{gru: 4}, {dense: 3}", "expected 2, the outputs", "Automaton-6-3-2-1")]
+    public void AMistakeAboutAutomataIsNamedToo(string find, string replace, string named, string alsoNamed, params string[] moreReplacements)
+    {
+        string yaml = Automata;
+        for (int i = 0; i < moreReplacements.Length; i += 2)
+            yaml = yaml.Replace(moreReplacements[i], moreReplacements[i + 1], StringComparison.Ordinal);
+        yaml = yaml.Replace(find, replace, StringComparison.Ordinal);
+        Assert.NotEqual(Automata, yaml);
+        var error = Assert.Throws<InputException>(() => Experiment.Parse(yaml, "a.yaml"));
+        Assert.StartsWith("a.yaml:", error.Message, StringComparison.Ordinal);
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+        Assert.Contains(alsoNamed, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void TheAutomataThatTheseTestsBreakAreSound() => Assert.Equal(4, Experiment.Parse(Automata, "a.yaml").Networks.Count);
+
+    [Fact]
+    public void AFileOfVeryManyAutomataIsRefusedBeforeTheyAreDrawn()
+    {
+        string items = string.Join("\n", Enumerable.Range(0, 10_000).Select(i => $"- {{automaton: {{states: 6, alphabet: 3, seed: {i}..{i + 9_000}}}}}"));
+        Assert.Contains("at most 10000", Assert.Throws<InputException>(() => Experiment.Parse($"experiment: e\ntasks:\n{items}\ntraining: {{stop: {{steps: 5}}}}\n", "a.yaml")).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void AnAliasBombIsRefusedAtItsFirstAnchor()
     {

@@ -105,8 +105,15 @@ public sealed class DamagedZooTests
 
     /// <summary>Changes the manifest and gives it a digest that matches, as a hostile hand would.</summary>
     [Theory]
-    [InlineData("\"format_version\": 1", "\"format_version\": 2", "use a newer weightspace")]
-    [InlineData("\"format_version\": 1", "\"format_version\": 0", "expected 1 to 1")]
+    [InlineData("\"format_version\": 2", "\"format_version\": 3", "use a newer weightspace")]
+    [InlineData("\"format_version\": 2", "\"format_version\": 0", "expected 1 to 2")]
+    [InlineData("\"format_version\": 2", "\"format_version\": 1", "the key 'subset'")]
+    [InlineData("\"subset\": null", "\"subset\": 1", "subset")]
+    [InlineData("\"subset\": null", "\"subset\": {}", "networks_per_class")]
+    [InlineData("\"subset\": null", "\"subset\": {\"networks_per_class\": 1, \"more\": 2}", "more")]
+    [InlineData("\"subset\": null", "\"subset\": {\"networks_per_class\": 0}", "networks_per_class")]
+    [InlineData("\"subset\": null", "\"subset\": {\"networks_per_class\": 2}", "subset of 2 networks of each class, expected 1 to 1")]
+    [InlineData("\"subset\": null", "\"subset\": {\"networks_per_class\": 1}", "expected 32, as the experiment has in this subset")]
     [InlineData("\"weightspace-zoo\"", "\"another-zoo\"", "expected 'weightspace-zoo'")]
     [InlineData("\"networks\": 64", "\"networks\": 63", "expected 64")]
     [InlineData("\"networks\": 64", "\"networks\": 6.4e1", "networks")]
@@ -143,6 +150,18 @@ public sealed class DamagedZooTests
         ChangeManifest(test, "\"layers\": [", "\"layers\": [{\"type\": \"of old\"}, ");
         var error = Assert.Throws<InputException>(() => Zoo.Open(test.Folder));
         Assert.Contains($"arithmetic version 1; this program computes version {Recipe.Arithmetic}", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Version 1 had no subsets.</summary>
+    [Fact]
+    public void AZooOfTheFirstVersionIsReadAsEver()
+    {
+        using TestZoo test = TestZoo.Written();
+        ChangeManifest(test, "\"format_version\": 2", "\"format_version\": 1");
+        ChangeManifest(test, "  \"subset\": null,\n", "");
+        Zoo zoo = Zoo.Open(test.Folder);
+        Assert.Equal((64, null), (zoo.Networks.Count, zoo.Manifest.NetworksPerClass));
+        zoo.CheckDigests(null, CancellationToken.None);
     }
 
     /// <summary>Replaces the first of a text in the manifest and gives it a digest that matches.</summary>

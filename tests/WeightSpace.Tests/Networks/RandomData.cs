@@ -6,7 +6,7 @@ using WeightSpace.Zoos;
 namespace WeightSpace.Tests.Networks;
 
 /// <summary>A task of any shape.</summary>
-internal sealed record TestTask(int Length, Shape Image, int Answers) : TaskSpec(Modification: null)
+internal sealed record TestTask(int Length, Shape Image, int Answers) : TaskSpec
 {
     public override string Source => "Test";
 

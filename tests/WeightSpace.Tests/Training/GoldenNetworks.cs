@@ -45,6 +45,10 @@ public static class GoldenNetworks
             "{name: normalised, layers: [{conv: 5, kernel: 3, stride: 2, padding: 1}, batch_norm, silu, {avg_pool: 2, stride: 1}, flatten, {dense: 11, activation: sigmoid}, batch_norm, {dense: 10}]}", "{digits: {size: 9}}", 25, new(
             "14cd70c451a2a6d877b63add270c8a9b79835fd8f3564108a60334706e5ac598", "1429cc2034b5b3dc905729e7c7e8ead8fb2f6dbeddb4d97e295066601dd9400d",
             "9b43f19dc3bd10859f9c44005db8d0dbf33881cfbd4cb235a4dc9be17e0f383a", "75a7ab536de0ec65306089c98d473b3c02856106718908fb5f31980bb4472377", 2.2885776f)),
+        ["automaton"] = ("optimizer: {name: adam, learning_rate: 0.01}, batch: 21, evaluation: {sequences: 50}",
+            "{name: lstm, layers: [{lstm: 11}, {dense: 3}]}", "{automaton: {states: 6, alphabet: 5, outputs: 3, seed: 9, sequence: 9}}", 30, new(
+            "ec98a60cb296ec66ac4145886d382da3eac0e52ba877bb693fba03aafe800ea2", "70f3e5f4d69d4f9d7ed839aa84730ac8e674179105a56cc96c3395de4ec1357b",
+            "774c7606d4f45cc16e659937f25aa3f25ad74c77440ec4b2ad2ebc286fe2d5f8", "21cd3d7d4f70802e3e2a024e25b651b4df07cf8d4199a0f9bfc19f84f206bcc5", 0.8138475f)),
     };
 
     public static IReadOnlyCollection<string> Names => s_networks.Keys;

@@ -110,6 +110,33 @@ public sealed class ExperimentTests
         Assert.Equal(["1.weight", "1.bias"], recipe.Architecture.Parameters.Parameters.Select(parameter => parameter.Name));
     }
 
+    [Fact]
+    public void ADataSeedMayBeTheInitSeed()
+    {
+        Experiment experiment = Automata("{states: 4, alphabet: 3, outputs: 3, seed: 1..2}", "seeds: {init: [7, 3..4], data: init}");
+        Assert.Equal([(7UL, 7UL), (3UL, 3UL), (4UL, 4UL), (7UL, 7UL), (3UL, 3UL), (4UL, 4UL)], experiment.Networks.Select(network => (network.Recipe.InitSeed, network.Recipe.DataSeed)));
+        foreach (string twin in (string[])["init_seed", "data_seed"])
+            Assert.Contains("data: init", Assert.Throws<InputException>(() => Automata("{states: 4, alphabet: 3, outputs: 3}", $"seeds: {{init: 1..3, data: init}}\ntwins: [{twin}]")).Message, StringComparison.Ordinal);
+    }
+
+    private static Experiment Automata(string automaton, string more = "") =>
+        Experiment.Parse($"experiment: e\ntasks: [{{automaton: {automaton}}}]\narchitecture: {{name: a, layers: [{{lstm: 5}}, {{dense: 3}}]}}\ntraining: {{stop: {{steps: 5}}}}\n{more}", "e.yaml");
+
+    [Fact]
+    public void AutomataTakeTheirDefaultsAndMakeAGrid()
+    {
+        Experiment one = Experiment.Parse("experiment: e\ntasks: {automaton: {states: 4, alphabet: 3}}\narchitecture: mlds\ntraining: {stop: {steps: 5}}\n", "e.yaml");
+        Recipe recipe = Assert.Single(one.Networks).Recipe;
+        Assert.Equal(new AutomatonTask(4, 3, 2, 1, 32), recipe.Task);
+        Assert.Equal((Loss.CrossEntropy, new EvaluationSpec(256, 1)), (recipe.Training.Loss, recipe.Training.Evaluation));
+        Assert.Equal(("Automaton-4-3-2-1", "clean", "Automaton-4-3-2-1"), (recipe.Task.Source, recipe.Task.Variant, recipe.Task.Name));
+        Experiment grid = Automata("{states: [4, 6..7], alphabet: 3, outputs: 3, seed: [5, 1..2], sequence: [8, 16]}", "seeds: {init: 1..2}");
+        Assert.Equal(["sequence"], grid.FactorNames);
+        Assert.Equal(3 * 3 * 2 * 2, grid.Networks.Count);
+        Assert.Equal([(4, 5UL, 8), (4, 5UL, 8), (4, 5UL, 16), (4, 5UL, 16), (4, 1UL, 8), (4, 1UL, 8)], grid.Networks.Take(6).Select(network => (AutomatonTask)network.Recipe.Task).Select(task => (task.States, task.Seed, task.SequenceLength)));
+        Assert.Equal([8, 12], Automata("{states: 4, alphabet: 3, outputs: 3}", "factors: {sequence: [8, 12]}").Networks.Select(network => network.Recipe.Task.Places));
+    }
+
     [Theory]
     [InlineData("lenet5", 28, 1, 61_706)]
     [InlineData("zoo-cnn-s", 28, 1, 2_464)]
@@ -226,7 +253,7 @@ public sealed class ExperimentTests
             """, "e.yaml");
         Assert.Equal(["sequence", "inverted"], experiment.FactorNames);
         Assert.Equal(["8,", "16,", "8,1", "8,2"], experiment.Networks.Select(network => string.Join(',', network.FactorValues)));
-        Assert.Equal([0x10], experiment.Networks[3].Recipe.Task.Modification!.Key);
+        Assert.Equal([0x10], ((MachineTask)experiment.Networks[3].Recipe.Task).Modification!.Key);
     }
 
     [Fact]

@@ -29,8 +29,8 @@ public sealed class RandomRecipesTests
         Assert.Equal(Enumerable.Range(1, RandomRecipes.MaxLayers), recipes.Select(recipe => recipe.Architecture.Layers.Count).Distinct().Order());
         Assert.Equal(Enumerable.Range(1, 70), recipes.Select(recipe => recipe.Training.Batch).Distinct().Order());
         Assert.Equal(Enumerable.Range(1, 20), recipes.Select(recipe => recipe.Task.Places).Distinct().Order());
-        Assert.Equal(Enum.GetNames<Machine>().Append("Digits").Order(StringComparer.Ordinal), recipes.Select(recipe => recipe.Task.Source).Distinct().Order(StringComparer.Ordinal));
-        foreach (Func<Recipe, bool> both in (Func<Recipe, bool>[])[recipe => recipe.Training.ClipNorm is null, recipe => recipe.Training.Rate.WarmUpSteps > 0, recipe => recipe.Task.Modification is null,
+        Assert.Equal(Enum.GetNames<Machine>().Append("Automaton").Append("Digits").Order(StringComparer.Ordinal), recipes.Select(recipe => recipe.Task.Source.Split('-')[0]).Distinct().Order(StringComparer.Ordinal));
+        foreach (Func<Recipe, bool> both in (Func<Recipe, bool>[])[recipe => recipe.Training.ClipNorm is null, recipe => recipe.Training.Rate.WarmUpSteps > 0, recipe => recipe.Task.Change is null,
             recipe => recipe.Training.Optimizer is SgdSpec { Nesterov: true }, recipe => recipe.Training.Optimizer.WeightDecay > 0, recipe => recipe.Architecture.Layers[^1].Mixes])
         {
             Assert.Contains(recipes, recipe => both(recipe));
@@ -50,8 +50,8 @@ public sealed class RandomRecipesTests
             Assert.Null(RecipeLimits.Conflict(recipe));
             Assert.True(RecipeLimits.Batch.Contains(training.Batch) && RecipeLimits.LearningRate.Contains(training.Optimizer.LearningRate) && RecipeLimits.EvaluationSequences.Contains(training.Evaluation.Sequences));
             Assert.InRange(training.Evaluation.Sequences, 1, recipe.Task.HeldOut ?? int.MaxValue);
-            Assert.True(recipe.Task is not MachineTask machine || RecipeLimits.Sequence.Contains(machine.SequenceLength));
-            Assert.True(training.Loss != Loss.CrossEntropy || recipe.Task is DigitsTask);
+            Assert.True(!recipe.Task.IsSequence || RecipeLimits.Sequence.Contains(recipe.Task.Places));
+            Assert.True(training.Loss != Loss.CrossEntropy || recipe.Task is not MachineTask);
             Assert.True(training.Optimizer is not SgdSpec { Nesterov: true, Momentum: 0 });
             Assert.True(training.ClipNorm is null or > 0);
             Assert.Equal((20, 21), (training.Stop.Steps, recipe.MaxSnapshots));

@@ -117,18 +117,43 @@ public sealed class RecipeTests
         training: { {{{training}}}, stop: {steps: 50}}
         """, "e.yaml").Networks.Single().Recipe;
 
+    private static readonly string[] s_automata = ["states: 4, alphabet: 3", "states: 5, alphabet: 3", "states: 4, alphabet: 4", "states: 4, alphabet: 3, outputs: 3", "states: 4, alphabet: 3, seed: 9223372036854775807", "states: 4, alphabet: 3, sequence: 33"];
+
+    private static Recipe Automaton(string automaton) =>
+        Experiment.Parse($"experiment: e\ntasks: {{automaton: {{{automaton}}}}}\narchitecture: mlds\ntraining: {{stop: {{steps: 50}}}}\n", "e.yaml").Networks.Single().Recipe;
+
+    [Fact]
+    public void AnAutomatonHasItsKeysAndAnUnsoundOneIsRefused()
+    {
+        string text = Encoding.UTF8.GetString(Automaton("states: 4, alphabet: 1, seed: 7").CanonicalJson);
+        const string task = """{"automaton":{"alphabet":1,"outputs":2,"seed":7,"states":4},"sequence":32}""";
+        Assert.Contains($"\"task\":{task}", text, StringComparison.Ordinal);
+        foreach ((string find, string replace, string named) in ((string, string, string)[])[
+            ("\"states\":4", "\"states\":1", "states"), ("\"states\":4", "\"states\":2000000000", "states"), ("\"seed\":7", "\"seed\":9223372036854775808", "seed"), ("\"seed\":7", "\"seed\":7,\"x\":1", "'x'"),
+            ("\"sequence\":32}", "\"sequence\":1}", "sequence"), ("\"sequence\":32}", "\"sequence\":32,\"machine\":\"ParityMachine\"}", "'machine'"),
+            ("\"states\":4", "\"states\":40", "too rare")])
+        {
+            string changed = text.Replace(find, replace, StringComparison.Ordinal);
+            Assert.NotEqual(text, changed);
+            using JsonDocument json = JsonDocument.Parse(changed);
+            Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(json.RootElement)).Message, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void AnySettingMakesAnotherIdAndReadsBack()
     {
         var recipes = new List<Recipe> { Digits(task: "size: 17"), Digits(task: "size: 16, channels: 3") };
         recipes.AddRange(s_trainings.Select(training => Digits(training)));
         recipes.AddRange(s_architectures.Select(architecture => Digits(architecture: architecture)));
+        recipes.AddRange(s_automata.Select(Automaton));
         Assert.Contains(Digits().Id, recipes.Select(recipe => recipe.Id));
         foreach (Recipe recipe in recipes)
         {
             using JsonDocument json = JsonDocument.Parse(recipe.CanonicalJson);
             CheckOrder(json.RootElement);
             Recipe read = RecipeJson.Read(json.RootElement);
+            Assert.Equal(recipe.Task, read.Task);
             Assert.Equal(recipe.Training, read.Training);
             Assert.Equal(recipe.Architecture.Layers, read.Architecture.Layers);
             Assert.Equal(recipe.CanonicalJson, read.CanonicalJson);

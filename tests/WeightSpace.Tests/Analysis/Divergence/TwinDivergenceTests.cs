@@ -75,7 +75,7 @@ public sealed class TwinDivergenceTests
     [Fact]
     public void NetworksOfAnotherSettingAreNoTwins()
     {
-        Population population = new SyntheticPopulation { DataSeeds = 1 }.Build(network => network.Task.Modification is null ? network : network with { Setting = "sgd" });
+        Population population = new SyntheticPopulation { DataSeeds = 1 }.Build(network => network.Task.Change is null ? network : network with { Setting = "sgd" });
         DivergenceAnalysis twins = SyntheticPopulation.Analyse(population, Quick).Architectures[0].Divergence;
         Assert.DoesNotContain(twins.Kinds, kind => kind.Name == "modified");
     }
@@ -83,7 +83,7 @@ public sealed class TwinDivergenceTests
     [Fact]
     public void SeveralModificationsAreToldApart()
     {
-        Population population = new SyntheticPopulation { DataSeeds = 2 }.Build(network => network.Task.Modification is { } change && network.InitSeed % 2 == 0
+        Population population = new SyntheticPopulation { DataSeeds = 2 }.Build(network => ((MachineTask)network.Task).Modification is { } change && network.InitSeed % 2 == 0
             ? network with { Task = (MachineTask)network.Task with { Modification = change with { Share = 0.1 } } } : network);
         ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick).Architectures[0];
         Assert.Equal(["modified-1", "modified-2", "reorder", "other-init", "moved"], analysis.Divergence.Kinds.Select(kind => kind.Name));

@@ -55,6 +55,32 @@ public sealed class HtmlReportTests
         }
     }
 
+    /// <summary>A zoo of many automata, some of whose networks reached their loss.</summary>
+    [Fact]
+    public void AHundredMachinesAreAskedAboutAndThePageStaysReadable()
+    {
+        const int automata = 24;
+        Population population = new SyntheticPopulation { Machines = [WeightSpace.Tasks.Machine.ParityMachine], WithModified = false, InitSeeds = 6, DataSeeds = automata, MachineStrength = 0.4, Steps = [0, 10] }
+            .Build(network => network with
+            {
+                Task = new WeightSpace.Tasks.AutomatonTask(8, 9, 8, network.DataSeed, 16),
+                DataSeed = 1,
+                Reason = network.InitSeed < 2 ? EndReasons.Threshold : EndReasons.Budget,
+            });
+        AnalysisResult result = SyntheticPopulation.Analyse(population, Quick);
+        Assert.Equal(["machine"], result.Architectures[0].Labelings.Select(labeling => labeling.Name));
+        Assert.Equal(automata, result.Architectures[0].Labelings[0].Values.Count);
+        Assert.All(result.Population.Classes, item => Assert.Equal((6, 6, 2, 4), (item.Networks, item.Finished, item.ReachedThreshold, item.ReachedBudget)));
+        XDocument page = Parse(Write(result));
+        string text = page.Root!.Value;
+        Assert.Contains("24 machines share 8 colours", text, StringComparison.Ordinal);
+        Assert.Contains("Who is most often taken for whom", text, StringComparison.Ordinal);
+        Assert.DoesNotContain(page.Descendants(Xhtml + "table"), table => table.Attribute("class")?.Value == "confusion");
+        Assert.Contains("below the loss", text, StringComparison.Ordinal);
+        Assert.All(page.Descendants(Xhtml + "table"), table => Assert.InRange(table.Descendants(Xhtml + "tr").Count(), 2, automata + 40));
+        Assert.DoesNotContain("below the loss", Parse(Write(Planted.Value)).Root!.Value, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void TheTablesHoldTheNumbersOfTheResult()
     {
