@@ -1,3 +1,4 @@
+using System.Globalization;
 using WeightSpace.Networks;
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;

@@ -40,7 +40,7 @@ internal sealed class CommandContext(bool json, TextWriter output, TextWriter er
         }
         catch (OperationCanceledException)
         {
-            return Fail("stopped; nothing is lost. Called again, training goes on where it stopped; any other command begins anew", ExitCodes.Failed);
+            return Fail("stopped; nothing is lost. Called again, train, regrow and publish go on where they stopped; any other command begins anew", ExitCodes.Failed);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {

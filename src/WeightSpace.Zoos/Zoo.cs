@@ -49,9 +49,23 @@ public sealed class Zoo
     public Architecture ArchitectureOf(NetworkRow network) => _architectures[network.Architecture];
 
     /// <summary>Opens a zoo's folder.</summary>
-    public static Zoo Open(string folder)
+    public static Zoo Open(string folder) => Open(folder, withWeights: true);
+
+    /// <summary>
+    /// Opens a zoo of which only the recipe form is needed: <c>zoo.json</c>, tables and card, all of them with their digests checked. There need be no shards,
+    /// and none can be read.
+    /// </summary>
+    public static Zoo OpenRecipes(string folder)
     {
-        (ZooManifest manifest, Experiment experiment) = OpenManifest(folder);
+        Zoo zoo = Open(folder, withWeights: false);
+        foreach (ZooFile file in zoo.Manifest.Files.Where(file => !file.IsShard))
+            CheckDigest(folder, file, default);
+        return zoo;
+    }
+
+    private static Zoo Open(string folder, bool withWeights)
+    {
+        (ZooManifest manifest, Experiment experiment) = OpenManifest(folder, withWeights);
         var tables = new ZooTables(folder, manifest, experiment);
         List<NetworkRow> networks = tables.ReadNetworks();
         Table<CheckpointRow> checkpoints = tables.ReadCheckpoints(networks);
@@ -66,20 +80,28 @@ public sealed class Zoo
     /// </summary>
     public static ZooManifest ReadManifest(string folder)
     {
-        ZooManifest manifest = OpenManifest(folder).Manifest;
+        ZooManifest manifest = OpenManifest(folder, withWeights: true).Manifest;
         CheckTables(folder, manifest);
         return manifest;
     }
 
-    private static (ZooManifest Manifest, Experiment Experiment) OpenManifest(string folder)
+    /// <summary>A folder's manifest with its bytes; nothing else in the folder is looked at.</summary>
+    public static (ZooManifest Manifest, byte[] Bytes) ReadManifestAlone(string folder)
+    {
+        string path = Path.Combine(folder, ZooManifest.FileName);
+        if (!File.Exists(path))
+            throw Missing(folder);
+        byte[] bytes = ZooFiles.ReadAll(path, ZooManifest.MaxBytes);
+        return (ZooManifest.Read(bytes, path), bytes);
+    }
+
+    private static (ZooManifest Manifest, Experiment Experiment) OpenManifest(string folder, bool withWeights)
     {
         string manifestPath = Path.Combine(folder, ZooManifest.FileName);
-        if (!File.Exists(manifestPath))
-            throw Missing(folder);
-        ZooManifest manifest = ZooManifest.Read(ZooFiles.ReadAll(manifestPath, ZooManifest.MaxBytes), manifestPath);
+        ZooManifest manifest = ReadManifestAlone(folder).Manifest;
         Experiment experiment = ExperimentOf(manifest, manifestPath);
         CheckExperiment(manifest, experiment, manifestPath);
-        foreach (ZooFile file in manifest.Files)
+        foreach (ZooFile file in manifest.Files.Where(file => withWeights || !file.IsShard))
             CheckSize(folder, file);
         return (manifest, experiment);
     }
@@ -139,6 +161,18 @@ public sealed class Zoo
         ShardReader.Read(Path.Combine(Folder, row.Shard.Path), row.Shard, architecture, [(row.Row, 0)], packed);
         CheckDigest(Sha256Digest.Of(packed), row.Digest, row.Shard, row.Network, row.Step);
         return new Snapshot(row.Step, row.TrainLoss, packed[..count], packed[count..]);
+    }
+
+    /// <summary>Reads all of a network back as it was trained, and checks every digest.</summary>
+    public NetworkResult ReadResult(NetworkRow network)
+    {
+        IReadOnlyList<CheckpointRow> rows = CheckpointsOf(network.Id);
+        int count = ArchitectureOf(network).Parameters.Count;
+        float[] weights = new float[checked(rows.Count * count)];
+        ReadWeights(rows, weights);
+        return new NetworkResult(network.Id, network.Status, network.Reason, network.Steps, network.TrainLoss, network.EvalLoss,
+            [.. rows.Select((row, index) => new Checkpoint(row.Step, row.TrainLoss, row.EvalLoss, weights[(index * count)..((index + 1) * count)]))],
+            [.. SnapshotsOf(network.Id).Select(ReadSnapshot)]);
     }
 
     /// <summary>
@@ -212,6 +246,8 @@ public sealed class Zoo
     {
         string path = Path.Combine(folder, file.Path);
         var info = new FileInfo(path);
+        if (!info.Exists && file.IsShard && !Directory.Exists(Path.GetDirectoryName(path)))
+            throw new InputException($"{folder}: this zoo has no {Path.GetDirectoryName(file.Path)}/, though {ZooManifest.FileName} lists {file.Path}: it is the recipe form of a zoo, or only a part of one was copied; `weightspace regrow {folder} --out ZOO` trains its weights again");
         if (!info.Exists)
             throw new InputException($"{path}: the file is missing, though {ZooManifest.FileName} lists it; copy the zoo again, or train it again");
         if (info.Length != file.Bytes)

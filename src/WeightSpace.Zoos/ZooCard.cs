@@ -6,9 +6,30 @@ using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Zoos;
 
+/// <summary>What became of the networks of a class.</summary>
+internal readonly record struct ClassCounts(int Finished, int Diverged, int Failed)
+{
+    public int Networks => Finished + Diverged + Failed;
+
+    public ClassCounts With(NetworkStatus status) => status switch
+    {
+        NetworkStatus.Finished => this with { Finished = Finished + 1 },
+        NetworkStatus.Diverged => this with { Diverged = Diverged + 1 },
+        NetworkStatus.Failed => this with { Failed = Failed + 1 },
+        _ => throw new ArgumentOutOfRangeException(nameof(status), status, "no such status"),
+    };
+}
+
 /// <summary>A zoo's <c>README.md</c>: what stands in the folder, how it was made, how to read it, and what to beware of.</summary>
 internal static class ZooCard
 {
+    /// <summary>The licences that Hugging Face knows of those that data are given under, as SPDX writes them; each is the same there in small letters.</summary>
+    private static readonly string[] s_licences =
+    [
+        "CC0-1.0", "CC-BY-4.0", "CC-BY-3.0", "CC-BY-SA-4.0", "CC-BY-SA-3.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-NC-ND-4.0", "CC-BY-ND-4.0", "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause",
+        "ISC", "Unlicense", "MPL-2.0", "GPL-3.0", "LGPL-3.0", "AGPL-3.0", "CDLA-Permissive-1.0", "CDLA-Permissive-2.0", "CDLA-Sharing-1.0",
+    ];
+
     /// <summary>Reads one checkpoint with NumPy alone, and checks it. Run in the zoo's folder.</summary>
     public const string Snippet = """
         import csv, hashlib, json
@@ -34,17 +55,30 @@ internal static class ZooCard
     // A card that a person can still open.
     private const int MostAutomata = 1000;
 
-    public static byte[] Write(Experiment experiment, ZooTotals totals, Dictionary<string, (int Networks, int Finished)> byClass, string version)
+    public static byte[] Write(Experiment experiment, ZooTotals totals, IReadOnlyDictionary<string, ClassCounts> byClass, string version)
     {
         var text = new StringBuilder();
+        if (experiment.Licence is not null)
+            text.Append("---\n").Append(LicenceFields(experiment.Licence)).Append("---\n");
+        WriteHead(text, experiment, totals, version);
+        WriteSections(text, experiment, byClass);
+        return Encoding.UTF8.GetBytes(text.ToString());
+    }
+
+    /// <summary>
+    /// The licence in the words of Hugging Face's front matter (https://huggingface.co/docs/hub/datasets-cards): one that is known there by its name, another as such.
+    /// </summary>
+    public static string LicenceFields(string? licence) =>
+        licence is null ? "license: unknown\n" : Spdx(licence) is { } known ? $"license: {known.ToLowerInvariant()}\n" : $"license: other\nlicense_name: \"{licence}\"\n";
+
+    /// <summary>The licence as SPDX writes it where it is one that is known; null otherwise.</summary>
+    public static string? Spdx(string licence) => Array.Find(s_licences, known => known.Equals(licence, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>Name, description, and how many there are.</summary>
+    public static void WriteHead(StringBuilder text, Experiment experiment, ZooTotals totals, string version)
+    {
         void Line(string line = "") => text.Append(line).Append('\n');
 
-        if (experiment.Licence is not null)
-        {
-            Line("---");
-            Line($"license: {experiment.Licence.ToLowerInvariant()}");
-            Line("---");
-        }
         Line($"# {experiment.Name}");
         Line();
         if (experiment.Description is not null)
@@ -57,12 +91,19 @@ internal static class ZooCard
             Line($"It is a subset: of each class of its experiment (networks that differ in nothing but their seeds), the first {N(perClass)} networks.");
         Line("Networks that diverged or failed are kept in `networks.csv` with their reason, so that the population is not one of survivors.");
         Line();
+    }
+
+    /// <summary>All behind the head: networks, training, files, how to read them, confounds, licence.</summary>
+    public static void WriteSections(StringBuilder text, Experiment experiment, IReadOnlyDictionary<string, ClassCounts> byClass)
+    {
+        void Line(string line = "") => text.Append(line).Append('\n');
+
         Line("## Networks");
         Line();
-        Line("| class | networks | finished |");
-        Line("|---|--:|--:|");
-        foreach ((string name, (int networks, int finished)) in byClass)
-            Line($"| {name} | {N(networks)} | {N(finished)} |");
+        Line("| class | networks | finished | diverged | failed |");
+        Line("|---|--:|--:|--:|--:|");
+        foreach ((string name, ClassCounts counts) in byClass)
+            Line($"| {name} | {N(counts.Networks)} | {N(counts.Finished)} | {N(counts.Diverged)} | {N(counts.Failed)} |");
         Line();
         TaskSpec anyTask = experiment.Plan.Settings[0].Task;
         foreach (Architecture architecture in experiment.Architectures)
@@ -135,12 +176,12 @@ internal static class ZooCard
             Line("- Networks were trained for different losses, which are not on one scale.");
         if (experiment.Plan.Settings.Any(setting => setting.Training.Stop.EvalLoss is not null))
             Line("- Training ends at a threshold of the held-out loss, so `steps` and the size of the weights tell of the task; compare checkpoints of equal steps too.");
+        Line("- What was trained for longer, or at another learning rate, has weights of another size: what norm and `steps` alone would score is the baseline of any reader of weights.");
         Line();
         Line("## Licence");
         Line();
         Line(experiment.Licence ?? "The experiment names none.");
-        return Encoding.UTF8.GetBytes(text.ToString());
     }
 
-    private static string N(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
+    public static string N(long value) => value.ToString("#,0", CultureInfo.InvariantCulture);
 }

@@ -1,6 +1,7 @@
 using WeightSpace.Networks;
 using WeightSpace.Zoos.Experiments;
 using WeightSpace.Zoos.Formats;
+using WeightSpace.Zoos.Publication;
 
 namespace WeightSpace.Zoos;
 
@@ -28,9 +29,9 @@ public static class ZooWriter
         if (File.Exists(manifestPath))
             throw new InputException($"{folder}: there is a zoo already ({ZooManifest.FileName}); choose another folder, or remove that one");
         bool hasSnapshots = experiment.Plan.Settings[0].Training.Snapshots is not null;
-        MakeFolder(Path.Combine(folder, "weights"));
+        ZooFolder.Make(Path.Combine(folder, "weights"));
         if (hasSnapshots)
-            MakeFolder(Path.Combine(folder, "snapshots"));
+            ZooFolder.Make(Path.Combine(folder, "snapshots"));
 
         using var weights = new ShardSet(folder, "weights", (architecture, _) => NetworksPerShard(experiment, architecture, null));
         using var snapshots = new ShardSet(folder, "snapshots", (architecture, slots) => NetworksPerShard(experiment, architecture, slots));
@@ -156,18 +157,6 @@ public static class ZooWriter
         }
     }
 
-    private static void MakeFolder(string path)
-    {
-        try
-        {
-            Directory.CreateDirectory(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new IOException($"{path}: the folder could not be made: {error.Message}", error);
-        }
-    }
-
     private sealed class Counts
     {
         private long _checkpoints, _snapshots;
@@ -175,19 +164,17 @@ public static class ZooWriter
 
         public int Networks => _finished + _diverged + _failed;
 
-        /// <summary>For each class in the order of the zoo, its networks and how many of them finished.</summary>
-        public Dictionary<string, (int Networks, int Finished)> ByClass { get; } = [];
+        /// <summary>For each class in the order of the zoo, what became of its networks.</summary>
+        public Dictionary<string, ClassCounts> ByClass { get; } = [];
 
         public void Add(Recipe recipe, NetworkResult result)
         {
-            bool isFinished = result.Status == NetworkStatus.Finished;
-            _finished += isFinished ? 1 : 0;
+            _finished += result.Status == NetworkStatus.Finished ? 1 : 0;
             _diverged += result.Status == NetworkStatus.Diverged ? 1 : 0;
             _failed += result.Status == NetworkStatus.Failed ? 1 : 0;
             _checkpoints += result.Checkpoints.Count;
             _snapshots += result.Snapshots.Count;
-            (int networks, int finished) = ByClass.GetValueOrDefault(recipe.Task.Name);
-            ByClass[recipe.Task.Name] = (networks + 1, finished + (isFinished ? 1 : 0));
+            ByClass[recipe.Task.Name] = ByClass.GetValueOrDefault(recipe.Task.Name).With(result.Status);
         }
 
         public ZooTotals Totals() => new(Networks, _checkpoints, _snapshots, _finished, _diverged, _failed);

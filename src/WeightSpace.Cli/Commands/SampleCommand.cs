@@ -9,8 +9,8 @@ using WeightSpace.Zoos.Formats;
 namespace WeightSpace.Cli.Commands;
 
 /// <summary>
-/// <c>weightspace sample EXPERIMENT --task NAME --split train|eval --count N --out FILE.npz</c>: the exact data that networks see, for anyone who
-/// wants to check: <c>x</c> [sequence, batch, 9] and <c>y</c> [sequence, batch, 8]. Of an automaton it says the table too.
+/// <c>weightspace sample EXPERIMENT --task NAME | --network ID --split train|eval --count N --out FILE.npz</c>: the exact data that networks see, for anyone who
+/// wants to check: <c>x</c> [place, sample, inputs] and <c>y</c> [place, sample, outputs]. Of an automaton it says the table too.
 /// </summary>
 internal static class SampleCommand
 {
@@ -19,17 +19,24 @@ internal static class SampleCommand
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file." }.AsPath();
-        var task = new Option<string>("--task") { Description = "The task: ParityMachine, ParityMachineModified, Automaton-8-4-4-1, ... An automaton's table of states is printed too.", Required = true, HelpName = "NAME" };
+        Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file, or the folder of a zoo." }.AsPath();
+        var task = new Option<string?>("--task") { Description = "The task: ParityMachine, ParityMachineModified, Automaton-8-4-4-1, ... An automaton's table of states is printed too.", HelpName = "NAME" };
+        var network = new Option<string?>("--network") { Description = "Instead of --task: the network, by its id, whose data it is, with its data seed.", HelpName = "ID" };
         var split = new Option<string>("--split") { Description = "train: the stream that networks learn from; eval: the held-out data.", Required = true };
         split.AcceptOnlyFromAmong("train", "eval");
         var count = new Option<int?>("--count") { Description = "Sequences; default: one batch (train), or all held-out sequences (eval).", HelpName = "N" };
-        var dataSeed = new Option<ulong?>("--data-seed") { Description = "Which network's stream (train only); default: the experiment's first data seed.", HelpName = "SEED" };
+        var dataSeed = new Option<ulong?>("--data-seed") { Description = "Which network's stream (train only); default: that of --network, or the experiment's first data seed.", HelpName = "SEED" };
         Option<string> output = new Option<string>("--out") { Description = "The file to write.", Required = true, HelpName = "FILE.npz" }.AsPath();
-        var command = new Command("sample", "Write the exact data of a task, as numpy arrays.") { experiment, task, split, count, dataSeed, output };
+        var command = new Command("sample", "Write the exact data of a task, as numpy arrays.") { experiment, task, network, split, count, dataSeed, output };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
-            Recipe recipe = Find(Experiment.Load(parsed.GetRequiredValue(experiment)), parsed.GetRequiredValue(task));
+            string? id = parsed.GetValue(network);
+            Recipe recipe = (parsed.GetValue(task), id) switch
+            {
+                ({ } name, null) => Find(Open(parsed.GetRequiredValue(experiment)).Experiment, name),
+                (null, { } asked) => FindNetwork(parsed.GetRequiredValue(experiment), asked),
+                _ => throw new InputException("sample: name either --task NAME or --network ID, and not both"),
+            };
             bool train = parsed.GetRequiredValue(split) == "train";
             int sequences = parsed.GetValue(count) ?? (train ? recipe.Training.Batch : recipe.Training.Evaluation.Sequences);
             long most = MaxBytes / sizeof(float) / recipe.Task.Places / (recipe.Task.Inputs + recipe.Task.Outputs);
@@ -43,12 +50,30 @@ internal static class SampleCommand
             string path = parsed.GetRequiredValue(output);
             Write(path, recipe.Task, seed, train ? Split.Train : Split.Evaluation, sequences);
             run.Text.WriteLine($"{path}: x [{recipe.Task.Places}, {sequences}, {recipe.Task.Inputs}] and y [{recipe.Task.Places}, {sequences}, {recipe.Task.Outputs}] of {recipe.Task.Name}, seed {seed}");
-            JsonObject answer = new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.Places, ["count"] = sequences, ["seed"] = seed };
+            var answer = new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.Places, ["count"] = sequences, ["seed"] = seed, ["network"] = id, ["loss"] = id is null ? null : Losses.Word(recipe.Training.Loss) };
             if (recipe.Task is AutomatonTask automaton)
                 answer["automaton"] = Describe(run.Text, Automaton.Of(automaton));
             return new Answer(answer);
         }));
         return command;
+    }
+
+    /// <summary>The experiment of a YAML file, or of a zoo.</summary>
+    private static (Experiment Experiment, Zoo? Zoo) Open(string path)
+    {
+        if (!Directory.Exists(path))
+            return (Experiment.Load(path), null);
+        Zoo zoo = Zoo.Open(path);
+        return (zoo.Experiment, zoo);
+    }
+
+    private static Recipe FindNetwork(string path, string id)
+    {
+        (Experiment experiment, Zoo? zoo) = Open(path);
+        // A zoo knows its networks even where it is of an arithmetic whose ids cannot be computed here.
+        return zoo is not null ? experiment.Networks[zoo.Network(id).Index].Recipe
+            : experiment.Networks.Select(network => network.Recipe).FirstOrDefault(recipe => recipe.Id == id)
+            ?? throw new InputException($"--network: found '{id}', which is no network of {path}; the ids stand in the networks.csv of its zoo");
     }
 
     private static Recipe Find(Experiment experiment, string name)

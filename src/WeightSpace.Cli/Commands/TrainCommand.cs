@@ -18,7 +18,7 @@ internal static class TrainCommand
         Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file (docs/experiment.md)." }.AsPath();
         Option<string?> output = new Option<string?>("--out") { Description = "The folder of the zoo. Called again with the same folder, training goes on where it stopped.", HelpName = "ZOO" }.AsPath();
         Option<int> threads = ThreadsOption();
-        var unit = new Option<int>("--unit") { Description = "Networks to a work unit, one after the other. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => DefaultUnit };
+        Option<int> unit = UnitOption();
         var unitSteps = new Option<long?>("--unit-steps") { Description = "Steps of training to a work unit; a network that needs more goes on in the next unit, from a snapshot. No result depends on it. Default: a unit trains its networks to their end.", HelpName = "N" };
         var subset = new Option<int?>("--subset") { Description = "Only the first so many networks of each class (those that differ in nothing but their seeds): the zoo that publish calls this subset. Default: all.", HelpName = "N" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say how many networks, parameters, FLOPs and bytes it would be, and how long it would take here." };
@@ -55,6 +55,9 @@ internal static class TrainCommand
     /// <summary>How many threads work; by default one to a core.</summary>
     public static Option<int> ThreadsOption() => new("--threads") { Description = "Worker threads; default: one to a core. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => Environment.ProcessorCount };
 
+    /// <summary>How many networks a worker takes at a time.</summary>
+    public static Option<int> UnitOption() => new("--unit") { Description = "Networks to a work unit, one after the other. No result depends on it.", HelpName = "N", DefaultValueFactory = _ => DefaultUnit };
+
     /// <summary>The worker threads asked for, 1 to <see cref="MaxThreads"/>.</summary>
     public static int Threads(ParseResult parsed, Option<int> option) => Positive(parsed, option) is var value && value <= MaxThreads ? value
         : throw new InputException($"{option.Name}: found {value}, expected at most {MaxThreads}");
@@ -66,23 +69,35 @@ internal static class TrainCommand
     /// <summary>Trains what is missing of a zoo and says what there is then.</summary>
     public static Answer Grow(CommandContext context, Experiment experiment, string folder, int threads, int unitSize = DefaultUnit, long? unitSteps = null)
     {
-        FusedMultiplyAdd.Check(context, experiment.Settings().Sum(setting => setting.Networks * setting.Example.TrainingFlops));
+        FusedMultiplyAdd.Check(context, Flops(experiment));
         bool grew;
         using (ProgressLine progress = context.Progress())
         {
-            grew = LocalEngine.Grow(experiment, folder, threads, unitSize, () => new Trainer(), context.Time, done =>
-            {
-                double perNetwork = (double)done.TotalSteps / done.TotalNetworks;
-                progress.Report(done.Stage, done.Steps, done.TotalSteps, $"{Units.Count(done.Networks)} of {Units.Count(done.TotalNetworks)} networks",
-                    speed => $"{Units.Short(speed / perNetwork)} networks/s", done.StepsBefore);
-            }, context.Stop, unitSteps);
+            grew = LocalEngine.Grow(experiment, folder, threads, unitSize, () => new Trainer(), context.Time, done => Report(progress, done), context.Stop, unitSteps);
         }
+        return Tell(context, folder, grew);
+    }
+
+    /// <summary>Operations of training all networks to their budgets.</summary>
+    public static double Flops(Experiment experiment) => experiment.Settings().Sum(setting => setting.Networks * setting.Example.TrainingFlops);
+
+    /// <summary>Shows how far a zoo has grown.</summary>
+    public static void Report(ProgressLine progress, ZooProgress done)
+    {
+        double perNetwork = (double)done.TotalSteps / done.TotalNetworks;
+        progress.Report(done.Stage, done.Steps, done.TotalSteps, $"{Units.Count(done.Networks)} of {Units.Count(done.TotalNetworks)} networks",
+            speed => $"{Units.Short(speed / perNetwork)} networks/s", done.StepsBefore);
+    }
+
+    /// <summary>Says what there is in a zoo that is complete now.</summary>
+    public static Answer Tell(CommandContext context, string folder, bool isNew)
+    {
         ZooTotals totals = Zoo.ReadManifest(folder).Totals;
-        context.Text.WriteLine($"{folder}: {Units.Count(totals.Networks)} networks ({Units.Count(totals.Finished)} finished, {totals.Diverged} diverged, {totals.Failed} failed), {Units.Count(totals.Checkpoints)} checkpoints{(grew ? "" : "; it was complete already")}");
+        context.Text.WriteLine($"{folder}: {Units.Count(totals.Networks)} networks ({Units.Count(totals.Finished)} finished, {totals.Diverged} diverged, {totals.Failed} failed), {Units.Count(totals.Checkpoints)} checkpoints{(isNew ? "" : "; it was complete already")}");
         return new Answer(new JsonObject
         {
             ["zoo"] = folder,
-            ["already_complete"] = !grew,
+            ["already_complete"] = !isNew,
             ["networks"] = totals.Networks,
             ["finished"] = totals.Finished,
             ["diverged"] = totals.Diverged,

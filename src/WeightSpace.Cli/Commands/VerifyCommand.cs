@@ -33,8 +33,6 @@ internal static class VerifyCommand
     /// <summary>What is trained again: a whole network, or the segment from one snapshot to a later step.</summary>
     private sealed record Task(int Network, SnapshotRow? From, long To);
 
-    private sealed record Difference(string Network, long Step, string What);
-
     private static Answer Run(CommandContext context, string folder, double share, ulong seed, int threads)
     {
         Zoo zoo = Zoo.Open(folder);
@@ -44,7 +42,7 @@ internal static class VerifyCommand
 
         Task[] tasks = Choose(zoo, share, seed);
         double steps = tasks.Sum(task => (double)(task.To - (task.From?.Step ?? 0)));
-        var differences = new List<Difference>();
+        var differences = new List<RetrainingDifference>();
         int done = 0, next = -1;
         double stepsDone = 0;
         Parallel.For(0, Math.Min(threads, Math.Max(1, tasks.Length)), new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = context.Stop }, _ =>
@@ -53,7 +51,7 @@ internal static class VerifyCommand
             for (int index = Interlocked.Increment(ref next); index < tasks.Length; index = Interlocked.Increment(ref next))
             {
                 Task task = tasks[index];
-                Difference? difference = Check(zoo, task, trainer, context.Stop);
+                RetrainingDifference? difference = Check(zoo, task, trainer, context.Stop);
                 lock (differences)
                 {
                     if (difference is not null)
@@ -63,10 +61,10 @@ internal static class VerifyCommand
                 }
             }
         });
-        Difference[] found = [.. differences.OrderBy(difference => difference.Network, StringComparer.Ordinal)];
+        RetrainingDifference[] found = [.. differences.OrderBy(difference => difference.Network, StringComparer.Ordinal)];
         int segments = tasks.Count(task => task.From is not null);
         context.Text.WriteLine($"{folder}: every digest is right; {tasks.Length - segments} networks and {segments} segments trained again, {found.Length} differ");
-        foreach (Difference difference in found)
+        foreach (RetrainingDifference difference in found)
             context.Text.WriteLine($"  network {difference.Network}, step {difference.Step}: {difference.What}");
         return new Answer(new JsonObject
         {
@@ -96,7 +94,7 @@ internal static class VerifyCommand
         return [.. tasks];
     }
 
-    private static Difference? Check(Zoo zoo, Task task, Trainer trainer, CancellationToken stop)
+    private static RetrainingDifference? Check(Zoo zoo, Task task, Trainer trainer, CancellationToken stop)
     {
         NetworkRow network = zoo.Networks[task.Network];
         Recipe recipe = zoo.Experiment.Networks[task.Network].Recipe;
@@ -108,37 +106,6 @@ internal static class VerifyCommand
             stop.ThrowIfCancellationRequested();
             run.Advance(Math.Min(stride, task.To - run.Step));
         }
-        TrainingState state = run.Save();
-        CheckpointRow[] expected = [.. zoo.CheckpointsOf(network.Id).Where(row => row.Step > from && row.Step <= task.To)];
-        SnapshotRow[] expectedSnapshots = [.. zoo.SnapshotsOf(network.Id).Where(row => row.Step > from && row.Step <= task.To)];
-        for (int i = 0; i < expected.Length; i++)
-        {
-            if (i >= state.Checkpoints.Count || state.Checkpoints[i].Step != expected[i].Step)
-                return new Difference(network.Id, expected[i].Step, "the checkpoint does not come again");
-            Checkpoint again = state.Checkpoints[i];
-            if (Sha256Digest.Of(again.Weights) != expected[i].Digest)
-                return new Difference(network.Id, again.Step, "the weights differ");
-            if (again.EvalLoss != expected[i].EvalLoss || again.TrainLoss != expected[i].TrainLoss)
-                return new Difference(network.Id, again.Step, "the losses differ");
-        }
-        for (int i = 0; i < expectedSnapshots.Length; i++)
-        {
-            if (i >= state.Snapshots.Count || Sha256Digest.Of(state.Snapshots[i].Weights, state.Snapshots[i].OptimizerState) != expectedSnapshots[i].Digest)
-                return new Difference(network.Id, expectedSnapshots[i].Step, "the snapshots differ");
-        }
-        // What failed was not ended by its training, so training cannot tell.
-        if (task.To < network.Steps || network.Status == NetworkStatus.Failed)
-            return null;
-        if (run.Result is not { } result)
-            return new Difference(network.Id, task.To, $"its training goes on, in the zoo it ended as {End(network.Status, network.Reason, network.Steps)}");
-        if (result.Status != network.Status || result.Reason != network.Reason || result.Steps != network.Steps)
-            return new Difference(network.Id, result.Steps, $"it ended as {End(result.Status, result.Reason, result.Steps)}, in the zoo as {End(network.Status, network.Reason, network.Steps)}");
-        // A network that diverged keeps the held-out loss of its last checkpoint, which a segment may not have seen.
-        bool knowsEvalLoss = task.From is null || result.Status == NetworkStatus.Finished;
-        if (result.TrainLoss != network.TrainLoss || (knowsEvalLoss && result.EvalLoss != network.EvalLoss))
-            return new Difference(network.Id, result.Steps, "its losses in networks.csv differ");
-        return null;
+        return Retraining.FindDifference(zoo, network, from, task.To, run.Save(), run.Result);
     }
-
-    private static string End(NetworkStatus status, string reason, long steps) => $"{status.ToString().ToLowerInvariant()} ({reason}) after {steps} steps";
 }

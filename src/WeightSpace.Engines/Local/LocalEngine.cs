@@ -45,7 +45,7 @@ public static class LocalEngine
         if (IsComplete(folder, experiment) && !Directory.Exists(work) && !Directory.Exists(RemovedName(work)))
             return false;
         MakeFolders(folder, work);
-        using FileStream claim = Claim(work);
+        using FileStream claim = FolderClaim.Take(work, "growing this zoo");
         // Another process may have completed it between the first look and the claim; or it was killed before it could clear up.
         if (IsComplete(folder, experiment))
         {
@@ -216,24 +216,6 @@ public static class LocalEngine
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new IOException($"{folder}: the zoo's folder could not be made: {error.Message}", error);
-        }
-    }
-
-    /// <summary>Only one process at a time grows a zoo; the claim falls when it ends, however it ends.</summary>
-    private static FileStream Claim(string work)
-    {
-        string path = Path.Combine(work, "lock");
-        try
-        {
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException error) when (File.Exists(path))
-        {
-            throw new InputException($"{path}: another weightspace process is growing this zoo; wait for it, or stop it", error);
-        }
-        catch (UnauthorizedAccessException error)
-        {
-            throw new IOException($"{path}: the file could not be made: {error.Message}", error);
         }
     }
 

@@ -1,6 +1,5 @@
-using System.Security.Cryptography;
-using System.Text;
 using WeightSpace.Engines;
+using WeightSpace.Tests.Zoos;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
@@ -84,9 +83,9 @@ public sealed class CommandFixture : IDisposable
         CopyZoo("missing");
         File.Delete(this["missing/networks.csv"]);
         CopyZoo("newer");
-        WriteManifest(this["newer/zoo.json"], text => text.Replace("\"format_version\": 2", "\"format_version\": 3", StringComparison.Ordinal));
+        Manifests.Change(this["newer/zoo.json"], text => text.Replace("\"format_version\": 2", "\"format_version\": 3", StringComparison.Ordinal));
         CopyZoo("outside");
-        WriteManifest(this["outside/zoo.json"], text => text.Replace("weights/00000.safetensors", "weights/../../../../../etc/passwd", StringComparison.Ordinal));
+        Manifests.Change(this["outside/zoo.json"], text => text.Replace("weights/00000.safetensors", "weights/../../../../../etc/passwd", StringComparison.Ordinal));
 
         _folder.Write("unit-empty.json", """{"format":"weightspace-unit","format_version":1,"recipes":[]}""");
         _folder.Write("unit-newer.json", """{"format":"weightspace-unit","format_version":2,"recipes":[]}""");
@@ -120,14 +119,6 @@ public sealed class CommandFixture : IDisposable
     {
         byte[] bytes = File.ReadAllBytes(path);
         bytes[^10] ^= 1;
-        File.WriteAllBytes(path, bytes);
-    }
-
-    /// <summary>Changes a manifest and gives it the digest that fits.</summary>
-    private static void WriteManifest(string path, Func<string, string> change)
-    {
-        byte[] bytes = Encoding.UTF8.GetBytes(change(File.ReadAllText(path)));
-        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(bytes.AsSpan(..^68)))).CopyTo(bytes, bytes.Length - 68);
         File.WriteAllBytes(path, bytes);
     }
 }

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using WeightSpace.Numerics;
 using WeightSpace.Tests.Zoos;
 using WeightSpace.Zoos;
@@ -170,9 +168,7 @@ public sealed class DamagedZooTests
         string text = File.ReadAllText(test["zoo.json"]);
         int at = text.IndexOf(find, StringComparison.Ordinal);
         Assert.True(at >= 0, $"zoo.json has no {find}");
-        byte[] bytes = Encoding.UTF8.GetBytes(text[..at] + replace + text[(at + find.Length)..]);
-        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(bytes.AsSpan(..^68)))).CopyTo(bytes, bytes.Length - 68);
-        File.WriteAllBytes(test["zoo.json"], bytes);
+        File.WriteAllBytes(test["zoo.json"], Manifests.Sign(text[..at] + replace + text[(at + find.Length)..]));
     }
 
     /// <summary>Changes a table without changing its length, so that only its content can tell.</summary>

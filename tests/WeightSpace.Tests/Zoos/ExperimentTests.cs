@@ -110,6 +110,20 @@ public sealed class ExperimentTests
         Assert.Equal(["1.weight", "1.bias"], recipe.Architecture.Parameters.Parameters.Select(parameter => parameter.Name));
     }
 
+    /// <summary>The sets of MLDS as they were published: classes, and networks a class.</summary>
+    [Theory]
+    [InlineData("ds1", 5, 10_000)]
+    [InlineData("ds2", 5, 10_000)]
+    [InlineData("ds3", 100, 20)]
+    public void TheStudiesDeclareTheSetsOfMlds(string name, int classes, int networks)
+    {
+        Experiment experiment = Experiment.Load(Path.Combine(Repository.Root, "studies", "01-mlds", name + ".yaml"));
+        Assert.Equal((classes, classes * networks), (experiment.Settings().Select(setting => setting.Example.Task.Name).Distinct().Count(), experiment.Networks.Count));
+        Assert.All(experiment.Settings(), setting => Assert.Equal(networks, setting.Networks));
+        Assert.Equal([(1UL, 1UL), (2UL, 2UL)], experiment.Networks.Take(2).Select(network => (network.Recipe.InitSeed, network.Recipe.DataSeed)));
+        Assert.Equal(name != "ds3", experiment.Networks[0].Recipe is { Training.Stop.EvalLoss: 1e-4, Architecture.Parameters.Count: 4364 });
+    }
+
     [Fact]
     public void ADataSeedMayBeTheInitSeed()
     {
