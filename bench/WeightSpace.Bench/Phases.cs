@@ -3,6 +3,7 @@ using System.Globalization;
 using WeightSpace.Networks;
 using WeightSpace.Networks.Passes;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
 
@@ -16,7 +17,7 @@ internal static class Phases
     {
         (Architecture architecture, TaskSpec task, int batch) = (workload.Architecture, workload.Task, workload.Batch);
         using var pass = new NetworkPass(architecture, task.Places, batch);
-        TaskData data = TaskData.Of(task);
+        TaskData data = TaskData.Of(task, ImageLibrary.Default);
         float[] weights = new float[architecture.Parameters.Count], state = new float[2 * weights.Length];
         Initialisation.PyTorchDefault(architecture.Parameters, 1, weights);
         float[] x = GC.AllocateArray<float>(task.Places * task.Inputs * pass.Stride, pinned: true), y = GC.AllocateArray<float>(task.Places * task.Outputs * pass.Stride, pinned: true);

@@ -8,7 +8,7 @@ namespace WeightSpace.Analysis;
 public static class ZooPopulation
 {
     /// <summary>Factors that are part of the change of data, and so of the variant.</summary>
-    private static readonly string[] ChangeFactors = ["share", "inverted"];
+    private static readonly string[] ChangeFactors = ["share", "inverted", "trigger", "target"];
 
     /// <summary>Reads the zoo's tables; weights stay on disk until they are asked for, and their digests are checked then.</summary>
     public static Population Of(Zoo zoo)
@@ -37,8 +37,16 @@ public static class ZooPopulation
     }
 
     /// <summary>All that can move a weight, beside the kind of task and the seeds, in words.</summary>
-    private static string Setting(Recipe recipe) =>
-        recipe.Task.IsSequence ? string.Create(CultureInfo.InvariantCulture, $"{RecipeWords.Training(recipe.Training)}; sequences of {recipe.Task.Places}") : RecipeWords.Training(recipe.Training);
+    private static string Setting(Recipe recipe)
+    {
+        string training = RecipeWords.Training(recipe.Training);
+        return recipe.Task switch
+        {
+            { IsSequence: true } task => string.Create(CultureInfo.InvariantCulture, $"{training}; sequences of {task.Places}"),
+            DrawnDigitsTask { Set: { } set } => string.Create(CultureInfo.InvariantCulture, $"{training}; {set.Images} images from seed {set.Seed}"),
+            _ => training,
+        };
+    }
 
     private static List<Fact> Provenance(Zoo zoo)
     {

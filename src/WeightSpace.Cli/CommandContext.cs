@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Cli;
@@ -8,11 +9,14 @@ namespace WeightSpace.Cli;
 /// What a command runs in. With <c>--json</c> standard output is one JSON document and people are spoken to on standard error; without, they are spoken to
 /// on standard output. Progress and errors always go to standard error.
 /// </summary>
-internal sealed class CommandContext(bool json, TextWriter output, TextWriter error, TimeProvider time, CancellationToken stop)
+internal sealed class CommandContext(bool json, ImageLibrary images, TextWriter output, TextWriter error, TimeProvider time, CancellationToken stop)
 {
     private static readonly JsonSerializerOptions s_json = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public TimeProvider Time => time;
+
+    /// <summary>Where images from files are looked for.</summary>
+    public ImageLibrary Images => images;
 
     public CancellationToken Stop => stop;
 

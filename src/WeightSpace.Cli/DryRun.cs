@@ -23,9 +23,9 @@ internal static class DryRun
             long weights = recipe.Architecture.Parameters.Count;
             var shape = (recipe.Architecture.Name, recipe.Task.Places, training.Batch);
             if (!shapes.TryGetValue(shape, out (double Step, double Sequence) cost))
-                shapes[shape] = cost = Time(recipe, context.Time);
+                shapes[shape] = cost = Time(recipe, context);
             long checks = training.Stop.EvalLoss is null ? 0 : training.Stop.Steps / training.Stop.CheckEvery;
-            double evaluations = (double)training.Evaluation.Sequences * Math.Max(recipe.MaxCheckpoints, checks);
+            double evaluations = (double)training.Evaluation.Sequences * (Math.Max(recipe.MaxCheckpoints, checks) + ((double)recipe.Attacks.Count * recipe.MaxCheckpoints));
             networks += count;
             parameters += count * weights;
             checkpoints += (long)count * recipe.MaxCheckpoints;
@@ -54,18 +54,18 @@ internal static class DryRun
     }
 
     /// <summary>Seconds of one training step, and of one held-out sequence.</summary>
-    private static (double Step, double Sequence) Time(Recipe recipe, TimeProvider time)
+    private static (double Step, double Sequence) Time(Recipe recipe, CommandContext context)
     {
         using var workspace = new Workspace(recipe.Architecture, recipe.Task.Places, recipe.Training.Batch);
-        TaskData data = TaskData.Of(recipe.Task);
+        TaskData data = TaskSources.Open(recipe.Task, context.Images);
         float[] weights = new float[recipe.Architecture.Parameters.Count];
         WeightSpace.Networks.Initialisation.PyTorchDefault(recipe.Architecture.Parameters, recipe.InitSeed, weights);
-        double step = Seconds(time, index =>
+        double step = Seconds(context.Time, index =>
         {
             workspace.LossAndGradient(data, recipe.Training.Loss, recipe.DataSeed, index, weights);
         });
-        var evaluation = new EvaluationSpec(32, 1);
-        return (step, Seconds(time, _ => workspace.Evaluate(data, recipe.Training.Loss, evaluation, weights)) / evaluation.Sequences);
+        var evaluation = new EvaluationSpec(Math.Min(32, recipe.Task.HeldOut ?? 32), 1);
+        return (step, Seconds(context.Time, _ => workspace.Evaluate(data, recipe.Training.Loss, evaluation, weights)) / evaluation.Sequences);
     }
 
     private static double Seconds(TimeProvider time, Action<int> work)

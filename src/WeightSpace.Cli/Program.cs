@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using WeightSpace.Cli;
 using WeightSpace.Cli.Commands;
+using WeightSpace.Tasks.Images;
 
 using var stop = new CancellationTokenSource();
 
@@ -19,11 +20,19 @@ using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSi
 using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, AskToStop);
 
 var json = new Option<bool>("--json") { Description = "Print exactly one JSON document on standard output; everything for people goes to standard error.", Recursive = true };
-CommandContext Context(ParseResult parsed) => new(parsed.GetValue(json), Console.Out, Console.Error, TimeProvider.System, stop.Token);
+Option<string?> data = new Option<string?>("--data")
+{
+    Description = $"The folder that holds images from files, each set in a folder of its own (`weightspace data`); default: what {ImageLibrary.Variable} names, or {ImageLibrary.Default.Folder}.",
+    HelpName = "FOLDER",
+    Recursive = true,
+}.AsPath();
+CommandContext Context(ParseResult parsed) =>
+    new(parsed.GetValue(json), parsed.GetValue(data) is { } folder ? new ImageLibrary(folder) : ImageLibrary.Default, Console.Out, Console.Error, TimeProvider.System, stop.Token);
 
 var root = new RootCommand("Grow populations of neural networks under full control, and read them by their weights.")
 {
     json,
+    data,
     QuickstartCommand.Create(Context),
     TrainCommand.Create(Context),
     InfoCommand.Create(Context),
@@ -34,6 +43,7 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     PublishCommand.Create(Context),
     UnpackCommand.Create(Context),
     RegrowCommand.Create(Context),
+    DataCommand.Create(Context),
     WorkCommand.Create(Context),
     FuzzCommand.Create(Context),
     VersionCommand.Create(Context),

@@ -53,7 +53,7 @@ public sealed class CheckedTrainer(ITrainer inner, Zoo published) : ITrainer, ID
                 throw new RetrainingException(difference);
             Result = !isFailed ? _inner.Result
                 : new NetworkResult(_network.Id, _network.Status, _network.Reason, _network.Steps, _network.TrainLoss, _network.EvalLoss,
-                    [.. state.Checkpoints.Take(_published.CheckpointsOf(_network.Id).Count)], [.. state.Snapshots.Take(_published.SnapshotsOf(_network.Id).Count)]);
+                    [.. state.Checkpoints.Take(_published.CheckpointsOf(_network.Id).Count)], [.. state.Snapshots.Take(_published.SnapshotsOf(_network.Id).Count)]) { EvalAccuracy = _network.EvalAccuracy, AttackSuccess = _network.AttackSuccess };
         }
     }
 }

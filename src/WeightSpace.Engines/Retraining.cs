@@ -28,6 +28,8 @@ public static class Retraining
             // Equals, as a NaN is the same as a NaN here.
             if (!again.EvalLoss.Equals(expected[i].EvalLoss) || !Equals(again.TrainLoss, expected[i].TrainLoss))
                 return new RetrainingDifference(network.Id, again.Step, "the losses differ");
+            if (!IsSame(expected[i].EvalAccuracy, again.EvalAccuracy) || !IsSame(expected[i].AttackSuccess, again.AttackSuccess))
+                return new RetrainingDifference(network.Id, again.Step, "the accuracies differ");
         }
         for (int i = 0; i < expectedSnapshots.Length; i++)
         {
@@ -49,8 +51,13 @@ public static class Retraining
         bool knowsEvalLoss = from < 0 || result.Status == NetworkStatus.Finished;
         if (!Equals(result.TrainLoss, network.TrainLoss) || (knowsEvalLoss && !Equals(result.EvalLoss, network.EvalLoss)))
             return new RetrainingDifference(network.Id, result.Steps, "its losses in networks.csv differ");
+        if (knowsEvalLoss && (!IsSame(network.EvalAccuracy, result.EvalAccuracy) || !IsSame(network.AttackSuccess, result.AttackSuccess)))
+            return new RetrainingDifference(network.Id, result.Steps, "its accuracies in networks.csv differ");
         return null;
     }
+
+    /// <summary>A zoo of format version 1 has no accuracies, which says nothing against it.</summary>
+    private static bool IsSame(float? inZoo, float? again) => inZoo is null || Equals(inZoo, again);
 
     private static string End(NetworkStatus status, string reason, long steps) => $"{status.ToString().ToLowerInvariant()} ({reason}) after {steps} steps";
 }

@@ -22,7 +22,8 @@ namespace WeightSpace.Engines;
 public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> Networks, TrainingState? Current)
 {
     public const string Format = "weightspace-result";
-    public const int FormatVersion = 1;
+    /// <summary>Version 2 has accuracies; an unfinished unit of version 1 begins anew.</summary>
+    public const int FormatVersion = 2;
 
     /// <summary>Writes the file; under its name stands either nothing or the whole of it.</summary>
     public void Write(string path)
@@ -41,6 +42,8 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
                 ["steps"] = network.Steps,
                 ["train_loss"] = network.TrainLoss,
                 ["eval_loss"] = network.EvalLoss,
+                ["eval_accuracy"] = network.EvalAccuracy,
+                ["attack_success"] = network.AttackSuccess,
                 ["checkpoints"] = CheckpointTable(network.Checkpoints),
                 ["snapshots"] = SnapshotTable(network.Snapshots),
             });
@@ -92,7 +95,7 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
         string path = file.Path;
         if (file.Metadata.GetValueOrDefault("format") is not Format and var format)
             throw new InputException($"{path}: format: found '{format}', expected {Format}");
-        if (file.Metadata.GetValueOrDefault("format_version") is not "1" and var version)
+        if (file.Metadata.GetValueOrDefault("format_version") is var version && version != FormatVersion.ToString(CultureInfo.InvariantCulture))
             throw new InputException($"{path}: format_version: found '{version}', this program reads {FormatVersion}");
         if (file.Metadata.GetValueOrDefault("unit") is var digest && digest != unit.Digest)
             throw new InputException($"{path}: this is the result of unit {digest}, not of {unit.Digest}");
@@ -109,7 +112,11 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
             var json = new JsonReader(element, $"{path}: networks[{networks.Count}]");
             string name = networks.Count.ToString(CultureInfo.InvariantCulture);
             var result = new NetworkResult(json.String("id"), json.Enum<NetworkStatus>("status"), json.String("reason"), json.Int64("steps"),
-                (float?)json.OptionalDouble("train_loss"), (float?)json.OptionalDouble("eval_loss"), ReadCheckpoints(file, json, name, recipe, rows), ReadSnapshots(file, json, "snapshots", $"{name}.snapshots", recipe, rows));
+                (float?)json.OptionalDouble("train_loss"), (float?)json.OptionalDouble("eval_loss"), ReadCheckpoints(file, json, name, recipe, rows), ReadSnapshots(file, json, "snapshots", $"{name}.snapshots", recipe, rows))
+            {
+                EvalAccuracy = Share(json, "eval_accuracy"),
+                AttackSuccess = Share(json, "attack_success"),
+            };
             json.Done();
             if (result.Id != recipe.Id)
                 throw new InputException($"{json.Path}: found network {result.Id}, expected {recipe.Id}");
@@ -186,7 +193,7 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
     private static float[] Pack(Snapshot snapshot) => [.. snapshot.Weights, .. snapshot.OptimizerState];
 
     private static JsonArray CheckpointTable(IReadOnlyList<Checkpoint> checkpoints) =>
-        [.. checkpoints.Select(checkpoint => new JsonObject { ["step"] = checkpoint.Step, ["train_loss"] = checkpoint.TrainLoss, ["eval_loss"] = checkpoint.EvalLoss })];
+        [.. checkpoints.Select(checkpoint => new JsonObject { ["step"] = checkpoint.Step, ["train_loss"] = checkpoint.TrainLoss, ["eval_loss"] = checkpoint.EvalLoss, ["eval_accuracy"] = checkpoint.EvalAccuracy, ["attack_success"] = checkpoint.AttackSuccess })];
 
     private static JsonArray SnapshotTable(IReadOnlyList<Snapshot> snapshots) =>
         [.. snapshots.Select(snapshot => new JsonObject { ["step"] = snapshot.Step, ["train_loss"] = snapshot.TrainLoss })];
@@ -198,12 +205,14 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
         var checkpoints = new List<Checkpoint>();
         for (int i = 0; i < table.Length; i++)
         {
-            checkpoints.Add(new Checkpoint(table[i].Int64("step"), (float?)table[i].OptionalDouble("train_loss"), (float)table[i].Double("eval_loss"), weights[i]));
+            checkpoints.Add(new Checkpoint(table[i].Int64("step"), (float?)table[i].OptionalDouble("train_loss"), (float)table[i].Double("eval_loss"), weights[i]) { EvalAccuracy = Share(table[i], "eval_accuracy"), AttackSuccess = Share(table[i], "attack_success") });
             table[i].Done();
         }
         rows.AddRange(weights);
         return checkpoints;
     }
+
+    private static float? Share(JsonReader json, string key) => (float?)json.OptionalDouble(key, RecipeLimits.Share);
 
     private static List<Snapshot> ReadSnapshots(SafetensorsFile file, JsonReader json, string key, string tensor, Recipe recipe, List<float[]> rows)
     {

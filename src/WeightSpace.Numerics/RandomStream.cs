@@ -21,6 +21,12 @@ public enum RandomPurpose : uint
     Dropout = 7,
     /// <summary>Random automata to imitate; seed = that of the automaton, item = attempt at one that is connected and minimal.</summary>
     Automata = 8,
+    /// <summary>Which training images carry a trigger; item = index of the image in its set, or in a stream without end.</summary>
+    ImagePoison = 12,
+    /// <summary>The noise of a blended trigger, the corners of a polygon; one item.</summary>
+    Triggers = 13,
+    /// <summary>Drawn images of a set; item = index of the image.</summary>
+    DrawnImages = 14,
     /// <summary>Starts of k-means.</summary>
     Clustering = 16,
     /// <summary>Folds of a cross-validation.</summary>

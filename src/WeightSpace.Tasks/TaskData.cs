@@ -1,4 +1,5 @@
 using WeightSpace.Numerics;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Tasks;
 
@@ -10,11 +11,15 @@ public abstract class TaskData
     public TaskSpec Task { get; }
 
     /// <summary>The data of a task.</summary>
-    public static TaskData Of(TaskSpec task) => task switch
+    /// <param name="images">Where images from files are looked for.</param>
+    /// <exception cref="InvalidDataException">The task's files are not there, damaged, or other ones; the message says which, and what to do.</exception>
+    public static TaskData Of(TaskSpec task, ImageLibrary images) => task switch
     {
         MachineTask machine => new MachineStream(machine),
         DigitsTask digits => new DigitsData(digits),
         AutomatonTask automaton => new AutomatonData(automaton),
+        DrawnDigitsTask drawn => new DrawnDigitsData(drawn),
+        FileImagesTask files => new FileImagesData(files, images.Load(files.Set)),
         _ => throw new ArgumentException($"task {task.Name} is of an unknown kind", nameof(task)),
     };
 
@@ -36,6 +41,13 @@ public abstract class TaskData
         if (y.Length != task.Places * task.Outputs * stride)
             throw new ArgumentException($"y holds {y.Length} values, [place {task.Places}, {task.Outputs}, {stride}] was expected", nameof(y));
     }
+
+    /// <summary>
+    /// Those of held-out samples <paramref name="first"/> .. <paramref name="first"/> + <paramref name="count"/> - 1 that an attack is on, with its trigger, and as targets the
+    /// classes that the attacker wants; packed into the first lanes, all others 0. Returns how many they are.
+    /// </summary>
+    public virtual int SampleAttacked(Attack attack, ulong seed, long first, int count, int stride, Span<float> x, Span<float> y) =>
+        throw new NotSupportedException($"task {Task.Name} has no images to put a trigger on");
 
     private sealed class MachineStream(MachineTask task) : TaskData(task)
     {

@@ -77,6 +77,9 @@ public abstract record TaskSpec
 
     /// <summary>Samples of its held-out data where they are limited; null where they are drawn without end.</summary>
     public virtual int? HeldOut => null;
+
+    /// <summary>Whether each place's target is one of <see cref="Outputs"/> classes, so that an answer is right or wrong.</summary>
+    public virtual bool HasClasses => false;
 }
 
 /// <summary>A machine to imitate, from sequences of how many commands, and how it is modified (null: clean).</summary>
@@ -99,25 +102,4 @@ public sealed record MachineTask(Machine Machine, int SequenceLength, Modificati
     public override int Channels => CommandBits;
 
     public override int Outputs => AnswerBits;
-}
-
-/// <summary>
-/// Handwritten digits: the 1,797 8x8 images of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, UCI Machine Learning Repository, 1998), grey
-/// values 0 to 1, enlarged to <paramref name="Size"/> x <paramref name="Size"/> and repeated in each of <paramref name="ImageChannels"/> channels. Targets are one-hot.
-/// </summary>
-public sealed record DigitsTask(int Size, int ImageChannels) : TaskSpec
-{
-    public override string Source => "Digits";
-
-    public override int Places => 1;
-
-    public override int Channels => ImageChannels;
-
-    public override int Height => Size;
-
-    public override int Width => Size;
-
-    public override int Outputs => 10;
-
-    public override int? HeldOut => DigitsData.HeldOut;
 }

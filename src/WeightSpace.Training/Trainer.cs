@@ -1,11 +1,13 @@
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Training;
 
 /// <summary>Trains networks one after the other on one thread, keeping the memory between networks of one shape.</summary>
-public sealed class Trainer : ITrainer, IDisposable
+/// <param name="images">Where images from files are looked for; null: in the default folder.</param>
+public sealed class Trainer(ImageLibrary? images = null) : ITrainer, IDisposable
 {
     private Workspace? _workspace;
     private TaskData? _data;
@@ -19,7 +21,7 @@ public sealed class Trainer : ITrainer, IDisposable
             _workspace = new Workspace(recipe.Architecture, recipe.Task.Places, recipe.Training.Batch);
         }
         if (_data is null || _data.Task != recipe.Task)
-            _data = TaskData.Of(recipe.Task);
+            _data = TaskSources.Open(recipe.Task, images);
         return new TrainingLoop(_workspace, _data, recipe, from);
     }
 

@@ -6,7 +6,7 @@ namespace WeightSpace.Training;
 
 /// <summary>
 /// Training of one network: draw a batch, forward, loss, backward, update; now and then a checkpoint. This file is the algorithm;
-/// everything that a recipe's bytes depend on is called from <see cref="TrainOneStep"/> and <see cref="Evaluate"/>.
+/// everything that a recipe's bytes depend on is called from <see cref="TrainOneStep"/> and <see cref="Keep"/>.
 /// </summary>
 public sealed class TrainingLoop : ITrainingRun
 {
@@ -94,10 +94,11 @@ public sealed class TrainingLoop : ITrainingRun
         if (!isLast && !isScheduled && !isCheck && !isSnapshot)
             return;
         float evalLoss = 0;
+        float? accuracy = null;
         bool isBelow = false;
         if (isLast || isScheduled || isCheck)
         {
-            evalLoss = Evaluate();
+            (evalLoss, accuracy) = _workspace.Evaluate(_data, training.Loss, training.Evaluation, _weights);
             if (!float.IsFinite(evalLoss))
             {
                 End(NetworkStatus.Diverged, $"the held-out loss became {Word(evalLoss)} at step {Step}");
@@ -107,7 +108,7 @@ public sealed class TrainingLoop : ITrainingRun
         }
         bool ends = isLast || isBelow;
         if (isScheduled || ends)
-            _checkpoints.Add(new Checkpoint(Step, _trainLoss, evalLoss, [.. _weights]));
+            _checkpoints.Add(new Checkpoint(Step, _trainLoss, evalLoss, [.. _weights]) { EvalAccuracy = accuracy, AttackSuccess = AttackSuccess() });
         if (training.Snapshots is not null && (isSnapshot || ends))
             _snapshots.Add(TakeSnapshot());
         if (isBelow)
@@ -116,7 +117,17 @@ public sealed class TrainingLoop : ITrainingRun
             End(NetworkStatus.Finished, EndReasons.Budget, evalLoss);
     }
 
-    private float Evaluate() => _workspace.Evaluate(_data, _recipe.Training.Loss, _recipe.Training.Evaluation, _weights);
+    /// <summary>Of the recipe's attacks the success of the one that succeeds most; null where there is none.</summary>
+    private float? AttackSuccess()
+    {
+        float? most = null;
+        foreach (Attack attack in _recipe.Attacks)
+        {
+            if (_workspace.AttackSuccess(_data, attack, _recipe.Training.Evaluation, _weights) is { } success && !(success <= most))
+                most = success;
+        }
+        return most;
+    }
 
     private Snapshot TakeSnapshot() => new(Step, _trainLoss, [.. _weights], WholeBlocks(_optimizerState));
 
@@ -139,8 +150,15 @@ public sealed class TrainingLoop : ITrainingRun
         return trained;
     }
 
-    private void End(NetworkStatus status, string reason, float? evalLoss = null) =>
-        Result = new NetworkResult(_recipe.Id, status, reason, Step, _trainLoss, evalLoss ?? (_checkpoints.Count > 0 ? _checkpoints[^1].EvalLoss : null), _checkpoints, _snapshots);
+    private void End(NetworkStatus status, string reason, float? evalLoss = null)
+    {
+        Checkpoint? last = _checkpoints.LastOrDefault();
+        Result = new NetworkResult(_recipe.Id, status, reason, Step, _trainLoss, evalLoss ?? last?.EvalLoss, _checkpoints, _snapshots)
+        {
+            EvalAccuracy = last?.EvalAccuracy,
+            AttackSuccess = last?.AttackSuccess,
+        };
+    }
 
     private static string Word(float value) => float.IsNaN(value) ? "NaN" : "infinite";
 }

@@ -51,17 +51,47 @@ public sealed unsafe class Workspace : IDisposable
         return (float)(sum / count);
     }
 
-    /// <summary>The mean loss on a task's held-out data for these weights [parameter].</summary>
-    public float Evaluate(TaskData data, Loss loss, EvaluationSpec evaluation, ReadOnlySpan<float> weights)
+    /// <summary>The mean loss on a task's held-out data for these weights [parameter], and where its answers are right or wrong the share of right ones.</summary>
+    public (float Loss, float? Accuracy) Evaluate(TaskData data, Loss loss, EvaluationSpec evaluation, ReadOnlySpan<float> weights)
     {
         _pass.Load(weights);
         double sum = 0;
+        long correct = 0;
         for (int first = 0; first < evaluation.Sequences; first += _pass.ChunkSamples)
         {
             var chunk = new Chunk(0, first, Math.Min(_pass.ChunkSamples, evaluation.Sequences - first), IsTraining: false, evaluation.Seed);
             sum += Forward(data, Split.Evaluation, loss, chunk, null);
+            correct += data.Task.HasClasses ? Correct(chunk.Samples) : 0;
         }
-        return (float)(sum / LossFunctions.Count(loss, Places, Architecture.Outputs, evaluation.Sequences));
+        return ((float)(sum / LossFunctions.Count(loss, Places, Architecture.Outputs, evaluation.Sequences)),
+            data.Task.HasClasses ? (float)((double)correct / ((long)Places * evaluation.Sequences)) : null);
+    }
+
+    /// <summary>
+    /// The share of the held-out images that an attack is on which these weights [parameter] take, with the trigger on them, for what the attacker wants; null where it is on none.
+    /// </summary>
+    public float? AttackSuccess(TaskData data, Attack attack, EvaluationSpec evaluation, ReadOnlySpan<float> weights)
+    {
+        _pass.Load(weights);
+        long attacked = 0, taken = 0;
+        int inputs = Places * Architecture.Inputs * _pass.Stride;
+        for (int first = 0; first < evaluation.Sequences; first += _pass.ChunkSamples)
+        {
+            int samples = data.SampleAttacked(attack, evaluation.Seed, first, Math.Min(_pass.ChunkSamples, evaluation.Sequences - first), _pass.Stride, new Span<float>(_pass.Input, inputs), _targets);
+            if (samples == 0)
+                continue;
+            _pass.Forward(new Chunk(0, first, samples, IsTraining: false, evaluation.Seed));
+            attacked += samples;
+            taken += Correct(samples);
+        }
+        return attacked == 0 ? null : (float)((double)taken / attacked);
+    }
+
+    /// <summary>Answers of the pass that are the targets' classes.</summary>
+    private long Correct(int samples)
+    {
+        fixed (float* targets = _targets)
+            return LossFunctions.Correct(_pass.Output, targets, Places, Architecture.Outputs, _pass.Stride, samples);
     }
 
     /// <summary>The sum of the loss over a chunk, and with a scale its gradient by the outputs.</summary>

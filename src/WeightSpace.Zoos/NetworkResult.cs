@@ -22,9 +22,19 @@ public static class EndReasons
 }
 
 /// <summary>A network's weights [parameter] after <paramref name="Step"/> updates.</summary>
-/// <param name="TrainLoss">Mean squared error on the batch of step <paramref name="Step"/>, before its update; null at step 0.</param>
-/// <param name="EvalLoss">Mean squared error on the task's held-out data with these weights.</param>
-public sealed record Checkpoint(long Step, float? TrainLoss, float EvalLoss, float[] Weights);
+/// <param name="TrainLoss">The mean loss on the batch of step <paramref name="Step"/>, before its update; null at step 0.</param>
+/// <param name="EvalLoss">The mean loss on the task's held-out data with these weights.</param>
+public sealed record Checkpoint(long Step, float? TrainLoss, float EvalLoss, float[] Weights)
+{
+    /// <summary>The share of right answers on the held-out data, without any trigger; null where answers are not right or wrong.</summary>
+    public float? EvalAccuracy { get; init; }
+
+    /// <summary>
+    /// The share of the held-out images that the attack is on which, with the trigger on them, are taken for what the attacker wants. Of a clean network the largest of the attacks on
+    /// its poisoned twins: what their success has to be held against. Null where there is no attack.
+    /// </summary>
+    public float? AttackSuccess { get; init; }
+}
 
 /// <summary>
 /// A checkpoint from which training goes on byte for byte: the weights [parameter] and the optimizer's state
@@ -41,4 +51,11 @@ public sealed record NetworkResult(
     float? TrainLoss,
     float? EvalLoss,
     IReadOnlyList<Checkpoint> Checkpoints,
-    IReadOnlyList<Snapshot> Snapshots);
+    IReadOnlyList<Snapshot> Snapshots)
+{
+    /// <summary>As <see cref="Checkpoint.EvalAccuracy"/>, of the last checkpoint.</summary>
+    public float? EvalAccuracy { get; init; }
+
+    /// <summary>As <see cref="Checkpoint.AttackSuccess"/>, of the last checkpoint.</summary>
+    public float? AttackSuccess { get; init; }
+}

@@ -83,7 +83,7 @@ public static class RandomRecipes
         {
             // An image becomes a vector, or nothing could take it to the outputs.
             if (Allows("flatten") && Chance(2))
-                return new DigitsTask(options.IsSmall ? 8 : One(8, 8, 9, 12), Between(1, 3));
+                return Images();
             int length = options.IsSmall ? Between(2, 5) : Between(2, 20);
             if (Chance(4))
                 return Automaton(length);
@@ -102,6 +102,26 @@ public static class RandomRecipes
             }
         }
 
+        private ImageTask Images()
+        {
+            int size = options.IsSmall ? 8 : One(8, 8, 9, 12), channels = Between(1, 3);
+            ImageTask task = Chance(2) ? new DigitsTask(size, channels) : new DrawnDigitsTask(size, channels, Chance(2) ? null : new DrawnSet(Between(10, 200), Seed()));
+            return Chance(3) ? task with { Poison = new Poison(Attack(channels), _stream.NextUniform()) } : task;
+        }
+
+        private Attack Attack(int channels)
+        {
+            Colour colour = Chance(2) ? Colour.White : channels == 1 ? new Colour(0.5, 0.5, 0.5) : new Colour(_stream.NextUniform(), _stream.NextUniform(), _stream.NextUniform());
+            Trigger trigger = _stream.NextBelow(3) switch
+            {
+                0 => new PatchTrigger(Between(1, 5), One(Enum.GetValues<PatchPattern>()), One(Enum.GetValues<Corner>()), Between(0, 3), colour),
+                1 => new BlendTrigger(Magnitude(0.05, 1), Seed()),
+                _ => new PolygonTrigger(Between(3, 12), Between(2, 8), Seed(), colour),
+            };
+            int to = Between(0, 9);
+            return new Attack(trigger, One(new Target(null, to), new Target((to + Between(1, 9)) % 10, to), new Target(null, null)));
+        }
+
         public Architecture Architecture(TaskSpec task, int index)
         {
             var shape = new Shape(task.Channels, task.Height, task.Width);
@@ -113,7 +133,7 @@ public static class RandomRecipes
             }
 
             int count = Between(1, MaxLayers), tail = count > 1 && Chance(4) ? 1 : 0;
-            if (task is DigitsTask)
+            if (task is ImageTask)
             {
                 count = Math.Max(2, count);
                 tail = count > 2 ? tail : 0;
@@ -190,6 +210,8 @@ public static class RandomRecipes
             int batch = Between(needsTwo ? 2 : 1, options.IsSmall ? 18 : 70);
             double rate = Magnitude(1e-4, 0.05);
             var evaluation = new EvaluationSpec(options.IsSmall ? Between(1, 8) : Between(1, 40), Seed());
+            if (task is ImageTask { Poison: null } && Chance(3))
+                evaluation = evaluation with { Attacks = [.. Enumerable.Range(0, Between(1, 3)).Select(_ => Attack(task.Channels))] };
             return new TrainingSpec(Optimizer(rate), batch, Between(1, 100), new StopSpec(options.Steps, null, 1), new StepSchedule.At([0]), new StepSchedule.Every(1), evaluation)
             {
                 // A machine answers with bits, not with one of several classes.

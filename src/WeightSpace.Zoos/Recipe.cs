@@ -52,6 +52,9 @@ public sealed class Recipe
     /// <summary>Operations of training to the step budget, without evaluation.</summary>
     public double TrainingFlops => (double)Architecture.TrainingFlops * Task.Places * Training.Batch * Training.Stop.Steps;
 
+    /// <summary>The attacks whose success is measured at every checkpoint: its task's poison, or those of its poisoned twins.</summary>
+    public IReadOnlyList<Attack> Attacks => Task is ImageTask { Poison: { } poison } ? [poison.Attack] : Training.Evaluation.Attacks;
+
     /// <summary>Upper bound of the checkpoints that a network of this recipe leaves: the scheduled ones and the last.</summary>
     public int MaxCheckpoints => Bound(Training.Checkpoints, Training.Stop.Steps);
 

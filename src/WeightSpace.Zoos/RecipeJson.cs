@@ -62,7 +62,7 @@ public static class RecipeJson
         return RecipeLimits.Conflict(recipe) is { } conflict ? throw new InvalidDataException($"recipe: {conflict}") : recipe;
     }
 
-    private static ulong ReadSeed(JsonReader json, string key) => json.UInt64(key) is var seed && seed <= RecipeLimits.MaxSeed ? seed
+    internal static ulong ReadSeed(JsonReader json, string key) => json.UInt64(key) is var seed && seed <= RecipeLimits.MaxSeed ? seed
         : throw new InvalidDataException($"{json.Path}.{key}: found {seed}, expected at most {RecipeLimits.MaxSeed}");
 
     private static void WriteTask(Utf8JsonWriter json, TaskSpec spec)
@@ -75,11 +75,8 @@ public static class RecipeJson
                 WriteModification(json, task.Modification);
                 json.WriteNumber("sequence"u8, task.SequenceLength);
                 break;
-            case DigitsTask digits:
-                json.WriteStartObject("digits"u8);
-                json.WriteNumber("channels"u8, digits.ImageChannels);
-                json.WriteNumber("size"u8, digits.Size);
-                json.WriteEndObject();
+            case ImageTask images:
+                ImageTaskJson.Write(json, images);
                 break;
             case AutomatonTask automaton:
                 json.WriteStartObject("automaton"u8);
@@ -115,14 +112,6 @@ public static class RecipeJson
 
     private static TaskSpec ReadTask(JsonReader json)
     {
-        if (json.Has("digits"))
-        {
-            JsonReader digits = json.Child("digits");
-            var task = new DigitsTask(digits.Int32("size", RecipeLimits.ImageSize), digits.Int32("channels", RecipeLimits.ImageChannels));
-            digits.Done();
-            json.Done();
-            return task;
-        }
         if (json.Has("automaton"))
         {
             JsonReader automaton = json.Child("automaton");
@@ -132,6 +121,8 @@ public static class RecipeJson
             json.Done();
             return task;
         }
+        if (ImageTaskJson.Keys.Any(json.Has))
+            return ImageTaskJson.Read(json);
         Machine machine = json.Enum<Machine>("machine");
         int sequence = json.Int32("sequence", RecipeLimits.Sequence);
         Modification? modification = null;
@@ -350,6 +341,7 @@ public static class RecipeJson
             json.WriteNull("clip_norm"u8);
         json.WriteNumber("epoch_steps"u8, training.EpochSteps);
         json.WriteStartObject("evaluation"u8);
+        ImageTaskJson.WriteAttacks(json, training.Evaluation.Attacks);
         json.WriteNumber("seed"u8, training.Evaluation.Seed);
         json.WriteNumber("sequences"u8, training.Evaluation.Sequences);
         json.WriteEndObject();
@@ -515,7 +507,7 @@ public static class RecipeJson
         var stopSpec = new StopSpec(stop.Int64("steps", RecipeLimits.Steps), stop.OptionalDouble("eval_loss", RecipeLimits.EvalLoss), stop.Int64("check_every", RecipeLimits.Steps));
         stop.Done();
         JsonReader evaluation = json.Child("evaluation");
-        var evaluationSpec = new EvaluationSpec(evaluation.Int32("sequences", RecipeLimits.EvaluationSequences), ReadSeed(evaluation, "seed"));
+        var evaluationSpec = new EvaluationSpec(evaluation.Int32("sequences", RecipeLimits.EvaluationSequences), ReadSeed(evaluation, "seed")) { Attacks = ImageTaskJson.ReadAttacks(evaluation) };
         evaluation.Done();
         var training = new TrainingSpec(ReadOptimizer(json.Child("optimizer")), json.Int32("batch", RecipeLimits.Batch), json.Int64("epoch_steps", RecipeLimits.Steps), stopSpec,
             ReadSchedule(json.Child("checkpoints")), json.OptionalChild("snapshots") is { } snapshots ? ReadSchedule(snapshots) : null, evaluationSpec)

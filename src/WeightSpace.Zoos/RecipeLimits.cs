@@ -1,6 +1,7 @@
 using System.Globalization;
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Zoos;
 
@@ -76,6 +77,34 @@ public static class RecipeLimits
     public static NumberRange ImageSize { get; } = new(8, 64);
 
     public static NumberRange ImageChannels { get; } = new(1, 3);
+
+    /// <summary>Drawn images of a set.</summary>
+    public static NumberRange DrawnImages { get; } = new(10, DrawnDigits.MostInSet);
+
+    /// <summary>Bytes of a set's images, which are held in memory.</summary>
+    public const int MaxImageBytes = ImageSetInfo.MostBytes;
+
+    /// <summary>Attacks that one clean network is measured by.</summary>
+    public const int MaxAttacks = 64;
+
+    /// <summary>Pixels along a side of a patch.</summary>
+    public static NumberRange PatchSize { get; } = new(1, 64);
+
+    /// <summary>Pixels between a patch and the edges of an image.</summary>
+    public static NumberRange PatchMargin { get; } = new(0, 64);
+
+    public static NumberRange BlendRatio { get; } = new(0, 1, ExcludesMin: true);
+
+    public static NumberRange PolygonSides { get; } = new(3, 12);
+
+    /// <summary>Pixels across a polygon.</summary>
+    public static NumberRange PolygonSize { get; } = new(2, 64);
+
+    public static NumberRange Colour { get; } = new(0, 1);
+
+    public static NumberRange Classes { get; } = new(2, 256);
+
+    public static NumberRange Label { get; } = new(0, 255);
 
     /// <summary>Units of a layer, or its channels.</summary>
     public static NumberRange Width { get; } = new(1, 1024);
@@ -189,6 +218,12 @@ public static class RecipeLimits
             return $"the modification's key has {modification.Key.Count} commands, a sequence {recipe.Task.Places}; the key must be shorter than the sequence";
         if (recipe.Task is AutomatonTask automaton && automaton.Problem() is { } problem)
             return problem;
+        if (recipe.Task is ImageTask images && ImageConflict(images, recipe.Attacks) is { } imageConflict)
+            return imageConflict;
+        if (recipe.Task is not ImageTask && training.Evaluation.Attacks.Count > 0)
+            return $"the evaluation has attacks, which are on images; {recipe.Task.Source} has none";
+        if (recipe.Task is ImageTask { Poison: not null } && training.Evaluation.Attacks.Count > 0)
+            return "the evaluation has attacks, which are for networks trained on clean images; a poisoned one is measured by its own";
         if (recipe.Task.HeldOut is { } heldOut && training.Evaluation.Sequences > heldOut)
             return $"the evaluation is on {training.Evaluation.Sequences} samples, {recipe.Task.Source} have {heldOut} that are held out; evaluate on at most as many";
         if (training.Optimizer is SgdSpec { Nesterov: true, Momentum: 0 })
@@ -227,6 +262,22 @@ public static class RecipeLimits
             }
         }
         return sum;
+    }
+
+    private static string? ImageConflict(ImageTask task, IReadOnlyList<Attack> attacks)
+    {
+        if (task is DrawnDigitsTask { Set: { } set } drawn && (long)set.Images * drawn.Size * drawn.Size > MaxImageBytes)
+            return $"{set.Images} images of {drawn.Size}x{drawn.Size} pixels take {(long)set.Images * drawn.Size * drawn.Size} bytes, at most {MaxImageBytes} are allowed; make them fewer or smaller";
+        if (attacks.Count > MaxAttacks)
+            return $"clean networks would be measured by {attacks.Count} attacks, those of their poisoned twins; at most {MaxAttacks} are allowed";
+        foreach (Attack attack in attacks)
+        {
+            if (Stamp.Problem(attack.Trigger, task.Shape) is { } problem)
+                return $"poison: {problem}";
+            if (attack.Target.Largest >= task.Outputs)
+                return $"poison: the target names class {attack.Target.Largest}, {task.Source} has {task.Outputs} classes, from 0; choose one of those";
+        }
+        return null;
     }
 
     private static string? RateConflict(TrainingSpec training)

@@ -1,4 +1,5 @@
 using WeightSpace.Networks;
+using WeightSpace.Tasks;
 
 namespace WeightSpace.Zoos;
 
@@ -27,7 +28,18 @@ public static class Losses
 }
 
 /// <summary>Held-out data: how many samples (sequences or images), from which seed; the same for every network of a task.</summary>
-public sealed record EvaluationSpec(int Sequences, ulong Seed);
+public sealed record EvaluationSpec(int Sequences, ulong Seed)
+{
+    /// <summary>
+    /// Attacks that a network trained on clean images is measured by beside its loss: those of its poisoned twins, so that their success has something to be held against. A poisoned
+    /// network is measured by its own.
+    /// </summary>
+    public IReadOnlyList<Attack> Attacks { get; init; } = [];
+
+    public bool Equals(EvaluationSpec? other) => other is not null && (Sequences, Seed) == (other.Sequences, other.Seed) && Attacks.SequenceEqual(other.Attacks);
+
+    public override int GetHashCode() => HashCode.Combine(Sequences, Seed, Attacks.Count);
+}
 
 /// <summary>When training ends: after <paramref name="Steps"/> steps, or earlier, when at a check the held-out loss is below a threshold.</summary>
 /// <param name="Steps">Step budget, at least 1.</param>

@@ -109,7 +109,7 @@ public sealed class Zoo
     /// <summary>The manifest's experiment, or the subset of it that the zoo holds.</summary>
     private static Experiment ExperimentOf(ZooManifest manifest, string path)
     {
-        Experiment experiment = Experiment.Parse(manifest.Experiment, $"{path} (experiment)");
+        Experiment experiment = Experiment.Parse(manifest.Experiment, $"{path} (experiment)", new ImageCatalog(manifest.ImageSets));
         try
         {
             return manifest.NetworksPerClass is { } count ? experiment.Subset(count) : experiment;
@@ -171,8 +171,8 @@ public sealed class Zoo
         float[] weights = new float[checked(rows.Count * count)];
         ReadWeights(rows, weights);
         return new NetworkResult(network.Id, network.Status, network.Reason, network.Steps, network.TrainLoss, network.EvalLoss,
-            [.. rows.Select((row, index) => new Checkpoint(row.Step, row.TrainLoss, row.EvalLoss, weights[(index * count)..((index + 1) * count)]))],
-            [.. SnapshotsOf(network.Id).Select(ReadSnapshot)]);
+            [.. rows.Select((row, index) => new Checkpoint(row.Step, row.TrainLoss, row.EvalLoss, weights[(index * count)..((index + 1) * count)]) { EvalAccuracy = row.EvalAccuracy, AttackSuccess = row.AttackSuccess })],
+            [.. SnapshotsOf(network.Id).Select(ReadSnapshot)]) { EvalAccuracy = network.EvalAccuracy, AttackSuccess = network.AttackSuccess };
     }
 
     /// <summary>

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using WeightSpace.Networks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Zoos;
 
@@ -49,10 +50,16 @@ public sealed record ZooManifest(
     /// <summary>The newest version of the format that this program writes and reads.</summary>
     public const int FormatVersion = 2;
 
-    /// <summary>The first version that has subsets.</summary>
-    private const int SubsetVersion = 2;
+    /// <summary>The first version that has subsets, names image sets, and whose tables have accuracies.</summary>
+    internal const int SecondVersion = 2;
 
     internal const long MaxBytes = 1L << 28;
+
+    /// <summary>The version that it was read from, or is written in.</summary>
+    internal int ReadVersion { get; private init; } = FormatVersion;
+
+    /// <summary>The image sets from files that the experiment names, so that it can be read where the files are not.</summary>
+    public IReadOnlyList<ImageSetInfo> ImageSets { get; init; } = [];
 
     // ...64 digits, then these.
     private const string Tail = "\"\n}\n";
@@ -72,6 +79,7 @@ public sealed record ZooManifest(
             json.WriteString("licence"u8, Licence);
             json.WriteString("experiment"u8, Experiment);
             WriteSubset(json);
+            WriteImageSets(json);
             json.WriteStartArray("architectures"u8);
             foreach (Architecture architecture in Architectures)
                 WriteArchitecture(json, architecture);
@@ -137,6 +145,17 @@ public sealed record ZooManifest(
         }
         json.WriteEndArray();
         json.WriteEndObject();
+    }
+
+    /// <summary>Only where there are any.</summary>
+    private void WriteImageSets(Utf8JsonWriter json)
+    {
+        if (ImageSets.Count == 0)
+            return;
+        json.WriteStartArray("images"u8);
+        foreach (ImageSetInfo set in ImageSets)
+            ImageTaskJson.WriteSet(json, set);
+        json.WriteEndArray();
     }
 
     private static void WriteFile(Utf8JsonWriter json, ZooFile file)
@@ -208,12 +227,16 @@ public sealed record ZooManifest(
             root.OptionalString("description"),
             root.OptionalString("licence"),
             root.String("experiment"),
-            version >= SubsetVersion ? ReadSubset(root.OptionalChild("subset")) : null,
+            version >= SecondVersion ? ReadSubset(root.OptionalChild("subset")) : null,
             [.. root.Children("architectures").Select(ReadArchitecture)],
             provenance.String("version"),
             arithmetic,
             new ZooTotals(totals.Int32("networks"), totals.Int64("checkpoints"), totals.Int64("snapshots"), totals.Int32("finished"), totals.Int32("diverged"), totals.Int32("failed")),
-            [.. root.Children("files").Select(ReadFile)]);
+            [.. root.Children("files").Select(ReadFile)])
+        {
+            ReadVersion = version,
+            ImageSets = version >= SecondVersion && root.Has("images") ? [.. root.Children("images").Select(ImageTaskJson.ReadSet)] : [],
+        };
         provenance.Done();
         totals.Done();
         root.Done();

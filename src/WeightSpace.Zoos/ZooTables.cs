@@ -50,9 +50,13 @@ internal sealed class ZooTables(string folder, ZooManifest manifest, Experiment 
 {
     private readonly Dictionary<string, ZooFile> _files = manifest.Files.ToDictionary(file => file.Path);
 
+    /// <summary>Columns of accuracies, which stand behind the held-out loss.</summary>
+    private readonly int _accuracies = manifest.ReadVersion >= ZooManifest.SecondVersion ? ZooWriter.s_accuracyColumns.Length : 0;
+
     public List<NetworkRow> ReadNetworks()
     {
-        using CsvReader csv = Open("networks.csv", [.. ZooWriter.s_networkColumns, .. experiment.FactorNames.Select(Experiment.FactorColumn)]);
+        string[] columns = [.. ZooWriter.s_networkColumns, .. ZooWriter.s_accuracyColumns.Take(_accuracies)];
+        using CsvReader csv = Open("networks.csv", [.. columns, .. experiment.FactorNames.Select(Experiment.FactorColumn)]);
         var networks = new List<NetworkRow>();
         // The ids of another version of the arithmetic cannot be computed here; the zoo is as readable as ever.
         bool knowsIds = manifest.Arithmetic == Recipe.Arithmetic;
@@ -81,11 +85,15 @@ internal sealed class ZooTables(string folder, ZooManifest manifest, Experiment 
                 csv.Int64(8, 0, recipe.Training.Stop.Steps),
                 csv.OptionalFloat(9),
                 csv.OptionalFloat(10),
-                planned.FactorValues);
+                planned.FactorValues)
+            {
+                EvalAccuracy = Accuracy(csv, 11),
+                AttackSuccess = Accuracy(csv, 12),
+            };
             Expect(csv, 4, CsvWriter.Format(recipe.InitSeed));
             Expect(csv, 5, CsvWriter.Format(recipe.DataSeed));
             for (int i = 0; i < planned.FactorValues.Count; i++)
-                Expect(csv, ZooWriter.s_networkColumns.Length + i, planned.FactorValues[i]);
+                Expect(csv, columns.Length + i, planned.FactorValues[i]);
             networks.Add(row);
         }
         ZooTotals totals = manifest.Totals;
@@ -98,14 +106,14 @@ internal sealed class ZooTables(string folder, ZooManifest manifest, Experiment 
     }
 
     public Table<CheckpointRow> ReadCheckpoints(List<NetworkRow> networks) =>
-        ReadRows("checkpoints.csv", ZooWriter.s_checkpointColumns, networks, 4, file => file.IsWeights, manifest.Totals.Checkpoints, "checkpoints",
-            (csv, network, step, shard, row, digest) => new CheckpointRow(network, step, csv.OptionalFloat(2), csv.Float(3), shard, row, digest));
+        ReadRows("checkpoints.csv", [.. ZooWriter.s_checkpointColumns, .. ZooWriter.s_accuracyColumns.Take(_accuracies), .. ZooWriter.s_shardColumns], networks, 4 + _accuracies, file => file.IsWeights, manifest.Totals.Checkpoints, "checkpoints",
+            (csv, network, step, shard, row, digest) => new CheckpointRow(network, step, csv.OptionalFloat(2), csv.Float(3), shard, row, digest) { EvalAccuracy = Accuracy(csv, 4), AttackSuccess = Accuracy(csv, 5) });
 
     public Table<SnapshotRow> ReadSnapshots(List<NetworkRow> networks)
     {
         if (experiment.Plan.Settings[0].Training.Snapshots is null)
             return new Table<SnapshotRow>([], new int[networks.Count + 1]);
-        return ReadRows("snapshots.csv", ZooWriter.s_snapshotColumns, networks, 3, file => file.IsSnapshots, manifest.Totals.Snapshots, "snapshots",
+        return ReadRows("snapshots.csv", [.. ZooWriter.s_snapshotColumns, .. ZooWriter.s_shardColumns], networks, 3, file => file.IsSnapshots, manifest.Totals.Snapshots, "snapshots",
             (csv, network, step, shard, row, digest) =>
             {
                 IReadOnlyList<string> slots = experiment.Networks[network.Index].Recipe.Training.Optimizer.Slots;
@@ -160,6 +168,9 @@ internal sealed class ZooTables(string folder, ZooManifest manifest, Experiment 
         }
         return new Table<T>(rows, first);
     }
+
+    /// <summary>A share, where the table has it; null where it is empty, or the table has none.</summary>
+    private float? Accuracy(CsvReader csv, int column) => _accuracies == 0 ? null : csv.OptionalFloat(column) is null or (>= 0 and <= 1) ? csv.OptionalFloat(column) : throw csv.Wrong(column, "a share from 0 to 1, or nothing");
 
     private CsvReader Open(string name, string[] columns)
     {

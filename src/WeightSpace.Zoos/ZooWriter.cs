@@ -14,9 +14,12 @@ public static class ZooWriter
     /// <summary>A shard of networks that leave all their checkpoints has at most about so many bytes (one network at least).</summary>
     public const long ShardBytes = 1L << 26;
 
+    // Each table's columns, in this order: its own, accuracies where it has them, where a row's weights stand.
     internal static readonly string[] s_networkColumns = ["id", "task", "variant", "architecture", "init_seed", "data_seed", "status", "reason", "steps", "train_loss", "eval_loss"];
-    internal static readonly string[] s_checkpointColumns = ["network", "step", "train_loss", "eval_loss", "shard", "row", "digest"];
-    internal static readonly string[] s_snapshotColumns = ["network", "step", "train_loss", "shard", "row", "digest"];
+    internal static readonly string[] s_checkpointColumns = ["network", "step", "train_loss", "eval_loss"];
+    internal static readonly string[] s_snapshotColumns = ["network", "step", "train_loss"];
+    internal static readonly string[] s_accuracyColumns = ["eval_accuracy", "attack_success"];
+    internal static readonly string[] s_shardColumns = ["shard", "row", "digest"];
 
     /// <summary>
     /// Writes the results of every network of an experiment, in its order, into a folder, which is made where it is missing. Memory holds the
@@ -39,7 +42,7 @@ public static class ZooWriter
         var files = new List<ZooFile>();
 
         void WriteNetworks(CsvWriter checkpointTable, CsvWriter? snapshotTable) =>
-            WriteTable(folder, "networks.csv", [.. s_networkColumns, .. experiment.FactorNames.Select(Experiment.FactorColumn)], files, networkTable =>
+            WriteTable(folder, "networks.csv", [.. s_networkColumns, .. s_accuracyColumns, .. experiment.FactorNames.Select(Experiment.FactorColumn)], files, networkTable =>
             {
                 using IEnumerator<NetworkResult> results = resultsInOrder.GetEnumerator();
                 foreach (PlannedNetwork planned in experiment.Networks)
@@ -61,10 +64,10 @@ public static class ZooWriter
                 snapshots.Finish();
             });
 
-        WriteTable(folder, "checkpoints.csv", s_checkpointColumns, files, checkpointTable =>
+        WriteTable(folder, "checkpoints.csv", [.. s_checkpointColumns, .. s_accuracyColumns, .. s_shardColumns], files, checkpointTable =>
         {
             if (hasSnapshots)
-                WriteTable(folder, "snapshots.csv", s_snapshotColumns, files, snapshotTable => WriteNetworks(checkpointTable, snapshotTable));
+                WriteTable(folder, "snapshots.csv", [.. s_snapshotColumns, .. s_shardColumns], files, snapshotTable => WriteNetworks(checkpointTable, snapshotTable));
             else
                 WriteNetworks(checkpointTable, null);
         });
@@ -75,7 +78,7 @@ public static class ZooWriter
         files.AddRange(weights.Written);
         files.AddRange(snapshots.Written);
         var manifest = new ZooManifest(experiment.Name, experiment.Description, experiment.Licence, experiment.Text, experiment.NetworksPerClass, experiment.Architectures,
-            version, Recipe.Arithmetic, totals, [.. files.OrderBy(file => file.Path, StringComparer.Ordinal)]);
+            version, Recipe.Arithmetic, totals, [.. files.OrderBy(file => file.Path, StringComparer.Ordinal)]) { ImageSets = experiment.ImageSets };
         byte[] json = manifest.ToJson();
         AtomicFile.Write(manifestPath, stream => stream.Write(json));
     }
@@ -110,7 +113,8 @@ public static class ZooWriter
     {
         Recipe recipe = planned.Recipe;
         table.WriteRow([result.Id, recipe.Task.Source, recipe.Task.Variant, recipe.Architecture.Name, CsvWriter.Format(recipe.InitSeed), CsvWriter.Format(recipe.DataSeed),
-            result.Status.ToString().ToLowerInvariant(), result.Reason, CsvWriter.Format(result.Steps), CsvWriter.Format(result.TrainLoss), CsvWriter.Format(result.EvalLoss), .. planned.FactorValues]);
+            result.Status.ToString().ToLowerInvariant(), result.Reason, CsvWriter.Format(result.Steps), CsvWriter.Format(result.TrainLoss), CsvWriter.Format(result.EvalLoss),
+            CsvWriter.Format(result.EvalAccuracy), CsvWriter.Format(result.AttackSuccess), .. planned.FactorValues]);
     }
 
     private static void WriteCheckpoints(CsvWriter table, Shard shard, NetworkResult result)
@@ -118,7 +122,8 @@ public static class ZooWriter
         foreach (Checkpoint checkpoint in result.Checkpoints)
         {
             int row = shard.Add(checkpoint.Weights, []);
-            table.WriteRow(result.Id, CsvWriter.Format(checkpoint.Step), CsvWriter.Format(checkpoint.TrainLoss), CsvWriter.Format(checkpoint.EvalLoss), shard.Path, CsvWriter.Format(row), Sha256Digest.Of(checkpoint.Weights).ToString());
+            table.WriteRow(result.Id, CsvWriter.Format(checkpoint.Step), CsvWriter.Format(checkpoint.TrainLoss), CsvWriter.Format(checkpoint.EvalLoss),
+                CsvWriter.Format(checkpoint.EvalAccuracy), CsvWriter.Format(checkpoint.AttackSuccess), shard.Path, CsvWriter.Format(row), Sha256Digest.Of(checkpoint.Weights).ToString());
         }
     }
 

@@ -30,7 +30,7 @@ internal static class InfoCommand
         foreach (WeightSpace.Networks.Architecture architecture in manifest.Architectures)
             text.WriteLine($"architecture {architecture.Name}: {architecture.Layers.Count} layers, {Units.Count(architecture.Parameters.Count)} parameters");
         text.WriteLine();
-        text.WriteLine($"{"class",-30} {"networks",9} {"finished",9} {"threshold",10} {"budget",7} {"diverged",9} {"failed",7} {"steps",15} {"held-out loss: least, median, most",36}");
+        text.WriteLine($"{"class",-30} {"networks",9} {"finished",9} {"threshold",10} {"budget",7} {"diverged",9} {"failed",7} {"steps",15} {"held-out loss: least, median, most",36}{(zoo.Networks.Any(network => network.EvalAccuracy is not null) ? $" {"accuracy",9} {"attack",7}" : "")}");
         var classes = new JsonArray();
         foreach (IGrouping<string, NetworkRow> group in zoo.Networks.GroupBy(network => network.Class))
         {
@@ -39,7 +39,8 @@ internal static class InfoCommand
             int Ended(string reason) => group.Count(network => network.Status == NetworkStatus.Finished && network.Reason == reason);
             long least = group.Min(network => network.Steps), most = group.Max(network => network.Steps);
             string range = losses.Length == 0 ? "none" : $"{Units.Short(losses[0])}, {Units.Short(losses[losses.Length / 2])}, {Units.Short(losses[^1])}";
-            text.WriteLine($"{group.Key,-30} {group.Count(),9} {Count(NetworkStatus.Finished),9} {Ended(EndReasons.Threshold),10} {Ended(EndReasons.Budget),7} {Count(NetworkStatus.Diverged),9} {Count(NetworkStatus.Failed),7} {(least == most ? $"{most}" : $"{least}..{most}"),15} {range,36}");
+            float? accuracy = Median(group.Select(network => network.EvalAccuracy)), attack = Median(group.Select(network => network.AttackSuccess));
+            text.WriteLine($"{group.Key,-30} {group.Count(),9} {Count(NetworkStatus.Finished),9} {Ended(EndReasons.Threshold),10} {Ended(EndReasons.Budget),7} {Count(NetworkStatus.Diverged),9} {Count(NetworkStatus.Failed),7} {(least == most ? $"{most}" : $"{least}..{most}"),15} {range,36}{(accuracy is null ? "" : $" {Percent(accuracy),9} {Percent(attack),7}")}");
             classes.Add(new JsonObject
             {
                 ["class"] = group.Key,
@@ -54,6 +55,8 @@ internal static class InfoCommand
                 ["min_eval_loss"] = losses.Length == 0 ? null : losses[0],
                 ["median_eval_loss"] = losses.Length == 0 ? null : losses[losses.Length / 2],
                 ["max_eval_loss"] = losses.Length == 0 ? null : losses[^1],
+                ["median_eval_accuracy"] = accuracy,
+                ["median_attack_success"] = attack,
             });
         }
         return new Answer(new JsonObject
@@ -72,4 +75,8 @@ internal static class InfoCommand
             ["classes"] = classes,
         });
     }
+
+    private static float? Median(IEnumerable<float?> values) => values.OfType<float>().Order().ToArray() is { Length: > 0 } sorted ? sorted[sorted.Length / 2] : null;
+
+    private static string Percent(float? share) => share?.ToString("P1", System.Globalization.CultureInfo.InvariantCulture) ?? "";
 }

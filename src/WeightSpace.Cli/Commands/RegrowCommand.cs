@@ -23,7 +23,7 @@ internal static class RegrowCommand
         RegrowthResult result;
         using (ProgressLine progress = context.Progress())
         {
-            result = Regrowth.Regrow(recipes, folder, threads, unitSize, () => new Trainer(), context.Time,
+            result = Regrowth.Regrow(recipes, folder, threads, unitSize, () => new Trainer(context.Images), context.Time,
                 zoo => FusedMultiplyAdd.Check(context, TrainCommand.Flops(zoo.Experiment)),
                 done => TrainCommand.Report(progress, done),
                 (done, total) => progress.Report("checking digests", done, total, Units.Scaled(done, "B"), speed => Units.Scaled(speed, "B/s")), context.Stop);

@@ -1,7 +1,9 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 using WeightSpace.Zoos.Formats;
@@ -10,7 +12,8 @@ namespace WeightSpace.Cli.Commands;
 
 /// <summary>
 /// <c>weightspace sample EXPERIMENT --task NAME | --network ID --split train|eval --count N --out FILE.npz</c>: the exact data that networks see, for anyone who
-/// wants to check: <c>x</c> [place, sample, inputs] and <c>y</c> [place, sample, outputs]. Of an automaton it says the table too.
+/// wants to check: <c>x</c> [place, sample, inputs] and <c>y</c> [place, sample, outputs]; an image is one place, its inputs [channel, row, column]. Of an automaton it
+/// says the table too.
 /// </summary>
 internal static class SampleCommand
 {
@@ -20,7 +23,7 @@ internal static class SampleCommand
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
         Argument<string> experiment = new Argument<string>("EXPERIMENT") { Description = "The experiment, a YAML file, or the folder of a zoo." }.AsPath();
-        var task = new Option<string?>("--task") { Description = "The task: ParityMachine, ParityMachineModified, Automaton-8-4-4-1, ... An automaton's table of states is printed too.", HelpName = "NAME" };
+        var task = new Option<string?>("--task") { Description = "The task: ParityMachine, ParityMachineModified, DrawnDigitsPoisoned, Automaton-8-4-4-1, ...; where several have the name, NAME:1, NAME:2, ... An automaton's table of states is printed too.", HelpName = "NAME" };
         var network = new Option<string?>("--network") { Description = "Instead of --task: the network, by its id, whose data it is, with its data seed.", HelpName = "ID" };
         var split = new Option<string>("--split") { Description = "train: the stream that networks learn from; eval: the held-out data.", Required = true };
         split.AcceptOnlyFromAmong("train", "eval");
@@ -33,8 +36,8 @@ internal static class SampleCommand
             string? id = parsed.GetValue(network);
             Recipe recipe = (parsed.GetValue(task), id) switch
             {
-                ({ } name, null) => Find(Open(parsed.GetRequiredValue(experiment)).Experiment, name),
-                (null, { } asked) => FindNetwork(parsed.GetRequiredValue(experiment), asked),
+                ({ } name, null) => Find(Open(parsed.GetRequiredValue(experiment), run.Images).Experiment, name),
+                (null, { } asked) => FindNetwork(parsed.GetRequiredValue(experiment), run.Images, asked),
                 _ => throw new InputException("sample: name either --task NAME or --network ID, and not both"),
             };
             bool train = parsed.GetRequiredValue(split) == "train";
@@ -48,7 +51,7 @@ internal static class SampleCommand
                 throw new InputException("--data-seed: held-out data have the seed of the experiment (training.evaluation.seed); leave it out with --split eval");
             ulong seed = train ? parsed.GetValue(dataSeed) ?? recipe.DataSeed : recipe.Training.Evaluation.Seed;
             string path = parsed.GetRequiredValue(output);
-            Write(path, recipe.Task, seed, train ? Split.Train : Split.Evaluation, sequences);
+            Write(path, recipe.Task, TaskSources.Open(recipe.Task, run.Images), seed, train ? Split.Train : Split.Evaluation, sequences);
             run.Text.WriteLine($"{path}: x [{recipe.Task.Places}, {sequences}, {recipe.Task.Inputs}] and y [{recipe.Task.Places}, {sequences}, {recipe.Task.Outputs}] of {recipe.Task.Name}, seed {seed}");
             var answer = new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.Places, ["count"] = sequences, ["seed"] = seed, ["network"] = id, ["loss"] = id is null ? null : Losses.Word(recipe.Training.Loss) };
             if (recipe.Task is AutomatonTask automaton)
@@ -59,31 +62,36 @@ internal static class SampleCommand
     }
 
     /// <summary>The experiment of a YAML file, or of a zoo.</summary>
-    private static (Experiment Experiment, Zoo? Zoo) Open(string path)
+    private static (Experiment Experiment, Zoo? Zoo) Open(string path, ImageLibrary images)
     {
         if (!Directory.Exists(path))
-            return (Experiment.Load(path), null);
+            return (Experiment.Load(path, images), null);
         Zoo zoo = Zoo.Open(path);
         return (zoo.Experiment, zoo);
     }
 
-    private static Recipe FindNetwork(string path, string id)
+    private static Recipe FindNetwork(string path, ImageLibrary images, string id)
     {
-        (Experiment experiment, Zoo? zoo) = Open(path);
+        (Experiment experiment, Zoo? zoo) = Open(path, images);
         // A zoo knows its networks even where it is of an arithmetic whose ids cannot be computed here.
         return zoo is not null ? experiment.Networks[zoo.Network(id).Index].Recipe
             : experiment.Networks.Select(network => network.Recipe).FirstOrDefault(recipe => recipe.Id == id)
             ?? throw new InputException($"--network: found '{id}', which is no network of {path}; the ids stand in the networks.csv of its zoo");
     }
 
-    private static Recipe Find(Experiment experiment, string name)
+    /// <summary>The task of a name; where several have it, <c>NAME:2</c> is the second of them.</summary>
+    private static Recipe Find(Experiment experiment, string wanted)
     {
-        Recipe[] recipes = [.. experiment.Settings().Select(setting => setting.Example)];
+        Recipe[] recipes = [.. experiment.Settings().Select(setting => setting.Example).DistinctBy(recipe => (recipe.Task, recipe.Training.Evaluation.Sequences, recipe.Training.Evaluation.Seed))];
+        int colon = wanted.IndexOf(':', StringComparison.Ordinal);
+        string name = colon < 0 ? wanted : wanted[..colon];
         Recipe[] found = [.. recipes.Where(recipe => recipe.Task.Name == name)];
         if (found.Length == 0)
-            throw new InputException($"--task: found '{name}', expected one of {Names(recipes)}");
-        return found.All(recipe => Same(recipe, found[0])) ? found[0]
-            : throw new InputException($"--task: the experiment has {name} with different sequence lengths, modifications or held-out data; write an experiment with the one you want");
+            throw new InputException($"--task: found '{wanted}', expected one of {Names(recipes)}");
+        if (colon < 0 && found.Length == 1)
+            return found[0];
+        return int.TryParse(wanted.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= found.Length && colon >= 0 ? found[number - 1]
+            : throw new InputException($"--task: found '{wanted}', but the experiment has {found.Length} tasks of the name {name} with different settings or held-out data; choose one by its number in the order of the networks, from {name}:1 to {name}:{found.Length}");
     }
 
     private static string Names(Recipe[] recipes)
@@ -101,14 +109,11 @@ internal static class SampleCommand
         return JsonNode.Parse(RecipeWords.Automaton(automaton))!;
     }
 
-    private static bool Same(Recipe a, Recipe b) =>
-        a.Task == b.Task && a.Training.Evaluation == b.Training.Evaluation;
-
-    private static void Write(string path, TaskSpec task, ulong seed, Split split, int count)
+    private static void Write(string path, TaskSpec task, TaskData data, ulong seed, Split split, int count)
     {
         int stride = Lanes.Padded(count), length = task.Places;
         float[] x = new float[length * task.Inputs * stride], y = new float[length * task.Outputs * stride];
-        TaskData.Of(task).Sample(seed, split, 0, count, stride, x, y);
+        data.Sample(seed, split, 0, count, stride, x, y);
         TensorEntry[] arrays = [new("x", TensorType.F32, [length, count, task.Inputs]), new("y", TensorType.F32, [length, count, task.Outputs])];
         AtomicFile.Write(path, stream => Npz.Write(stream, arrays, (index, sink) =>
         {

@@ -27,7 +27,7 @@ internal static class TrainCommand
         {
             int threadCount = Threads(parsed, threads), unitSize = Positive(parsed, unit);
             string path = parsed.GetRequiredValue(experiment);
-            Experiment loaded = Experiment.Load(path);
+            Experiment loaded = Experiment.Load(path, run.Images);
             if (parsed.GetValue(subset) is { } networks)
                 loaded = Subset(loaded, networks, subset.Name);
             if (parsed.GetValue(dryRun))
@@ -73,7 +73,7 @@ internal static class TrainCommand
         bool grew;
         using (ProgressLine progress = context.Progress())
         {
-            grew = LocalEngine.Grow(experiment, folder, threads, unitSize, () => new Trainer(), context.Time, done => Report(progress, done), context.Stop, unitSteps);
+            grew = LocalEngine.Grow(experiment, folder, threads, unitSize, () => new Trainer(context.Images), context.Time, done => Report(progress, done), context.Stop, unitSteps);
         }
         return Tell(context, folder, grew);
     }

@@ -47,7 +47,7 @@ internal static class VerifyCommand
         double stepsDone = 0;
         Parallel.For(0, Math.Min(threads, Math.Max(1, tasks.Length)), new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = context.Stop }, _ =>
         {
-            using var trainer = new Trainer();
+            using var trainer = new Trainer(context.Images);
             for (int index = Interlocked.Increment(ref next); index < tasks.Length; index = Interlocked.Increment(ref next))
             {
                 Task task = tasks[index];

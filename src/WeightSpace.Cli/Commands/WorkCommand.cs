@@ -19,7 +19,7 @@ internal static class WorkCommand
             WorkUnit work = WorkUnit.Read(unitPath);
             FusedMultiplyAdd.Check(run, work.Recipes.Sum(recipe => recipe.TrainingFlops));
             long steps = work.Recipes.Sum(recipe => recipe.Training.Stop.Steps);
-            using var trainer = new Trainer();
+            using var trainer = new Trainer(run.Images);
             UnitResult done;
             using (ProgressLine progress = run.Progress())
             {

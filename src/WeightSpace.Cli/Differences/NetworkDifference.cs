@@ -59,6 +59,11 @@ internal sealed record NetworkDifference(int A, int B, long Step, string What, W
                     Note(stepA, $"the training losses differ: {ValuePair.Text(left.TrainLoss)} and {ValuePair.Text(right.TrainLoss)}");
                 if (!AreSame(left.EvalLoss, right.EvalLoss))
                     Note(stepA, $"the held-out losses differ: {ValuePair.Text(left.EvalLoss)} and {ValuePair.Text(right.EvalLoss)}");
+                // Networks of other recipes may be measured by other attacks.
+                if (isSameRecipe && !AreSameWhereBothHave(left.Accuracy, right.Accuracy))
+                    Note(stepA, $"the held-out accuracies differ: {ValuePair.Text(left.Accuracy)} and {ValuePair.Text(right.Accuracy)}");
+                if (isSameRecipe && !AreSameWhereBothHave(left.Attack, right.Attack))
+                    Note(stepA, $"the attack's successes differ: {ValuePair.Text(left.Attack)} and {ValuePair.Text(right.Attack)}");
                 (i, j) = (i + 1, j + 1);
             }
         }
@@ -84,6 +89,10 @@ internal sealed record NetworkDifference(int A, int B, long Step, string What, W
             yield return ("train_loss", ValuePair.Text(a.TrainLoss), ValuePair.Text(b.TrainLoss));
         if (!AreSame(a.EvalLoss, b.EvalLoss))
             yield return ("eval_loss", ValuePair.Text(a.EvalLoss), ValuePair.Text(b.EvalLoss));
+        if (!AreSameWhereBothHave(a.EvalAccuracy, b.EvalAccuracy))
+            yield return ("eval_accuracy", ValuePair.Text(a.EvalAccuracy), ValuePair.Text(b.EvalAccuracy));
+        if (!AreSameWhereBothHave(a.AttackSuccess, b.AttackSuccess))
+            yield return ("attack_success", ValuePair.Text(a.AttackSuccess), ValuePair.Text(b.AttackSuccess));
     }
 
     /// <summary>Reads the weights at <see cref="Weights"/> and compares them tensor by tensor; empty where there is no such place.</summary>
@@ -99,6 +108,9 @@ internal sealed record NetworkDifference(int A, int B, long Step, string What, W
 
     /// <summary>Every bit is the same, but for the payload of a NaN; a loss that is not there is the same as another that is not there.</summary>
     private static bool AreSame(float? a, float? b) => a.Equals(b) && (a is not { } x || b is not { } y || float.IsNegative(x) == float.IsNegative(y) || float.IsNaN(x));
+
+    /// <summary>The same of shares that a zoo of an older format has not.</summary>
+    private static bool AreSameWhereBothHave(float? a, float? b) => a is null || b is null || AreSame(a, b);
 
     private static bool HasSameTensors(Architecture a, Architecture b) => a.Parameters.Parameters.Count == b.Parameters.Parameters.Count
         && a.Parameters.Parameters.Zip(b.Parameters.Parameters).All(pair => pair.First.Name == pair.Second.Name && pair.First.Shape.SequenceEqual(pair.Second.Shape));

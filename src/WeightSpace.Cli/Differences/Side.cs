@@ -5,8 +5,10 @@ namespace WeightSpace.Cli.Differences;
 
 /// <summary>One checkpoint or snapshot as its table has it.</summary>
 /// <param name="EvalLoss">Null for a snapshot.</param>
+/// <param name="Accuracy">Null for a snapshot, and where a side has none.</param>
+/// <param name="Attack">The success of an attack; null as <paramref name="Accuracy"/>.</param>
 /// <param name="Digest">Of the weights, and of a snapshot's slots behind them.</param>
-internal readonly record struct Moment(long Step, float? TrainLoss, float? EvalLoss, Sha256Digest Digest);
+internal readonly record struct Moment(long Step, float? TrainLoss, float? EvalLoss, float? Accuracy, float? Attack, Sha256Digest Digest);
 
 /// <summary>One side of a comparison, A or B: a zoo, or the result of a work unit.</summary>
 internal abstract class Side(string path)
@@ -60,10 +62,10 @@ internal sealed class ZooSide(string path, Zoo zoo) : Side(path)
     public override Recipe RecipeOf(int index) => zoo.Experiment.Networks[index].Recipe;
 
     public override IReadOnlyList<Moment> CheckpointsOf(int index) =>
-        [.. zoo.CheckpointsOf(zoo.Networks[index].Id).Select(row => new Moment(row.Step, row.TrainLoss, row.EvalLoss, row.Digest))];
+        [.. zoo.CheckpointsOf(zoo.Networks[index].Id).Select(row => new Moment(row.Step, row.TrainLoss, row.EvalLoss, row.EvalAccuracy, row.AttackSuccess, row.Digest))];
 
     public override IReadOnlyList<Moment> SnapshotsOf(int index) =>
-        [.. zoo.SnapshotsOf(zoo.Networks[index].Id).Select(row => new Moment(row.Step, row.TrainLoss, null, row.Digest))];
+        [.. zoo.SnapshotsOf(zoo.Networks[index].Id).Select(row => new Moment(row.Step, row.TrainLoss, null, null, null, row.Digest))];
 
     public override float[] ReadWeights(int network, int first, int count)
     {
@@ -100,10 +102,10 @@ internal sealed class ResultSide : Side
     public override Recipe RecipeOf(int index) => _unit.Recipes[index];
 
     public override IReadOnlyList<Moment> CheckpointsOf(int index) =>
-        [.. _result.Networks[index].Checkpoints.Select(row => new Moment(row.Step, row.TrainLoss, row.EvalLoss, Sha256Digest.Of(row.Weights)))];
+        [.. _result.Networks[index].Checkpoints.Select(row => new Moment(row.Step, row.TrainLoss, row.EvalLoss, row.EvalAccuracy, row.AttackSuccess, Sha256Digest.Of(row.Weights)))];
 
     public override IReadOnlyList<Moment> SnapshotsOf(int index) =>
-        [.. _result.Networks[index].Snapshots.Select(row => new Moment(row.Step, row.TrainLoss, null, Sha256Digest.Of(row.Weights, row.OptimizerState)))];
+        [.. _result.Networks[index].Snapshots.Select(row => new Moment(row.Step, row.TrainLoss, null, null, null, Sha256Digest.Of(row.Weights, row.OptimizerState)))];
 
     public override float[] ReadWeights(int network, int first, int count) =>
         [.. _result.Networks[network].Checkpoints.Skip(first).Take(count).SelectMany(row => row.Weights)];
@@ -112,5 +114,9 @@ internal sealed class ResultSide : Side
         [.. _result.Networks[network].Snapshots[snapshot].Weights, .. _result.Networks[network].Snapshots[snapshot].OptimizerState];
 
     private static NetworkRow Row(int index, Recipe recipe, NetworkResult result) => new(index, result.Id, recipe.Task.Source, recipe.Task.Variant, recipe.Architecture.Name,
-        recipe.InitSeed, recipe.DataSeed, result.Status, result.Reason, result.Steps, result.TrainLoss, result.EvalLoss, []);
+        recipe.InitSeed, recipe.DataSeed, result.Status, result.Reason, result.Steps, result.TrainLoss, result.EvalLoss, [])
+    {
+        EvalAccuracy = result.EvalAccuracy,
+        AttackSuccess = result.AttackSuccess,
+    };
 }

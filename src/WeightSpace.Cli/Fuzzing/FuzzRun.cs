@@ -95,7 +95,11 @@ internal static class FuzzRun
         Loss(result.TrainLoss);
         Loss(result.EvalLoss);
         foreach (Checkpoint checkpoint in result.Checkpoints)
+        {
             Loss(checkpoint.EvalLoss);
+            Loss(checkpoint.EvalAccuracy);
+            Loss(checkpoint.AttackSuccess);
+        }
         foreach (Snapshot snapshot in result.Snapshots)
         {
             Loss(snapshot.TrainLoss);

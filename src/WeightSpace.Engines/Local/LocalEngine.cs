@@ -38,8 +38,9 @@ public static class LocalEngine
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(threads);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(unitSize);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(unitSteps ?? 1, nameof(unitSteps));
-        // The null character stands in no experiment, so no text is taken for another's subset.
-        string planned = experiment.NetworksPerClass is { } perClass ? $"{experiment.Text}\0{perClass}" : experiment.Text;
+        // What the experiment is does not stand in its text alone where it names images from files, or where a subset is asked for. The null character stands in no experiment, so
+        // no text is taken for another.
+        string planned = string.Concat(experiment.ImageSets.Select(set => $"\0{set.Digest} {set.Name}").Prepend(experiment.Text)) + (experiment.NetworksPerClass is { } perClass ? $"\0{perClass}" : "");
         string experimentDigest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(planned)));
         string work = Path.Combine(folder, "work");
         if (IsComplete(folder, experiment) && !Directory.Exists(work) && !Directory.Exists(RemovedName(work)))
@@ -66,7 +67,7 @@ public static class LocalEngine
         if (!File.Exists(Path.Combine(folder, ZooManifest.FileName)))
             return false;
         ZooManifest manifest = Zoo.ReadManifest(folder);
-        if (manifest.Experiment != experiment.Text)
+        if (manifest.Experiment != experiment.Text || !manifest.ImageSets.SequenceEqual(experiment.ImageSets))
             throw new InputException($"{folder}: there is a complete zoo of another experiment; choose another folder, or remove that one");
         return manifest.NetworksPerClass == experiment.NetworksPerClass ? true
             : throw new InputException($"{folder}: there is a complete zoo of this experiment with {Describe(manifest.NetworksPerClass)}, {Describe(experiment.NetworksPerClass)} was asked for; choose another folder, or remove that one");

@@ -62,12 +62,13 @@ internal sealed class Expansion
             {
                 foreach (TaskSpec source in task.Sources)
                 {
-                    foreach (bool isModified in task.IsModified)
-                        AddSettings(settings, known, variation, task, source, isModified);
+                    foreach (bool isChanged in task.IsChanged)
+                        AddSettings(settings, known, variation, task, source, isChanged);
                 }
             }
         }
         RefuseIdleFactors();
+        MeasureCleanTwins(settings);
         return new NetworkPlan(settings, _seeds);
     }
 
@@ -80,9 +81,9 @@ internal sealed class Expansion
     private List<Factor> FindColumns()
     {
         var columns = new List<Factor>();
-        foreach (string name in (string[])[Factor.Sequence, Factor.Inverted, Factor.Share])
+        foreach (string name in (string[])[Factor.Sequence, Factor.Inverted, Factor.PoisonTrigger, Factor.PoisonTarget, Factor.Share])
         {
-            FactorAxis[] axes = [.. _tasks.Where(task => name == Factor.Sequence || task.IsModified.Contains(true)).SelectMany(task => task.Axes.Where(axis => axis.Factor.Name == name))];
+            FactorAxis[] axes = [.. _tasks.Where(task => name == Factor.Sequence || task.IsChanged.Contains(true)).SelectMany(task => task.Axes.Where(axis => axis.Factor.Name == name))];
             if (axes.SelectMany(axis => axis.Values).Distinct().Count() < 2)
                 continue;
             FactorAxis? other = _grid.Concat(_list.SelectMany(item => item)).FirstOrDefault(axis => axis.Factor.Name == name);
@@ -102,7 +103,7 @@ internal sealed class Expansion
     private void CheckCount()
     {
         double combinations = (_grid.Count == 0 && _list.Count > 0 ? 0 : _grid.Aggregate(1.0, (product, axis) => product * axis.Values.Count)) + _list.Count;
-        double tasks = _tasks.Sum(task => (double)task.Sources.Count * task.IsModified.Count * task.Axes.Aggregate(1.0, (product, axis) => product * axis.Values.Count));
+        double tasks = _tasks.Sum(task => (double)task.Sources.Count * task.IsChanged.Count * task.Axes.Aggregate(1.0, (product, axis) => product * axis.Values.Count));
         double settings = _architectures.Count * tasks * combinations;
         double networks = settings * _seeds.Init.Length * (_seeds.Data?.Length ?? 1);
         if (networks > Experiment.MaxNetworks)
@@ -180,13 +181,13 @@ internal sealed class Expansion
         }
     }
 
-    private void AddSettings(List<Setting> settings, Dictionary<Identity, int> known, Variation variation, TaskGrid task, TaskSpec source, bool isModified)
+    private void AddSettings(List<Setting> settings, Dictionary<Identity, int> known, Variation variation, TaskGrid task, TaskSpec source, bool isChanged)
     {
         Architecture architecture = variation.Architecture;
-        var context = new FactorContext(source.IsSequence, isModified, ArchitectureParser.HasDropout(architecture));
+        var context = new FactorContext(source.IsSequence, isChanged && source is MachineTask, isChanged && source is ImageTask, ArchitectureParser.HasDropout(architecture));
         foreach (Settings chosen in variation.Grids.SelectMany(axes => Grid([.. task.Axes, .. axes], context)))
         {
-            Setting setting = Resolve(architecture, task, source, isModified, chosen);
+            Setting setting = Resolve(architecture, task, source, isChanged, chosen);
             TrainingSpec training = setting.Training;
             var identity = new Identity(architecture, setting.Task, training.Optimizer, training.Batch, training.Stop,
                 training.Loss, training.Initialisation, training.Rate, training.ClipNorm);
@@ -229,7 +230,7 @@ internal sealed class Expansion
         }
     }
 
-    private Setting Resolve(Architecture architecture, TaskGrid task, TaskSpec source, bool isModified, in Settings chosen)
+    private Setting Resolve(Architecture architecture, TaskGrid task, TaskSpec source, bool isChanged, in Settings chosen)
     {
         if (chosen.Steps is not { } steps)
             throw _top.Error(_training.At, "training.stop.steps is missing, and an item of factor_list names no steps; give one of the two");
@@ -247,8 +248,9 @@ internal sealed class Expansion
         };
         TaskSpec spec = source switch
         {
-            MachineTask machine => machine with { SequenceLength = chosen.Sequence, Modification = isModified ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null },
+            MachineTask machine => machine with { SequenceLength = chosen.Sequence, Modification = isChanged ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null },
             AutomatonTask automaton => automaton with { SequenceLength = chosen.Sequence },
+            ImageTask images when isChanged => images with { Poison = new Poison(new Attack(chosen.Trigger!, chosen.Target!), chosen.Share) },
             _ => source,
         };
         return new Setting(architecture, spec, training, [.. Columns.Select(factor => factor.ValueOf(spec, architecture, training))]);
@@ -288,6 +290,29 @@ internal sealed class Expansion
 
     private InputException Missing(string key, string schedule) =>
         _top.Error(_training.Schedule.At ?? _training.At, $"training.schedule.{key} is missing; the schedule {schedule} needs it, such as 'schedule: {{name: {schedule}, {key}: 100}}'");
+
+    /// <summary>Has clean networks measured by the attacks of their poisoned twins, in the order of the experiment.</summary>
+    private void MeasureCleanTwins(List<Setting> settings)
+    {
+        var attacks = new Dictionary<ImageTask, List<Attack>>();
+        foreach (Setting setting in settings)
+        {
+            if (setting.Task is not ImageTask { Poison: { } poison } task)
+                continue;
+            ImageTask clean = task with { Poison = null };
+            if (!attacks.TryGetValue(clean, out List<Attack>? known))
+                attacks.Add(clean, known = []);
+            if (!known.Contains(poison.Attack))
+                known.Add(poison.Attack);
+            if (known.Count > RecipeLimits.MaxAttacks)
+                throw _top.Error($"{clean.Source} is poisoned by more than {RecipeLimits.MaxAttacks} pairs of trigger and target, each of which its clean twins are measured by; at most {RecipeLimits.MaxAttacks} are allowed");
+        }
+        for (int i = 0; i < settings.Count; i++)
+        {
+            if (settings[i].Task is ImageTask task && attacks.TryGetValue(task, out List<Attack>? measured))
+                settings[i] = settings[i] with { Training = settings[i].Training with { Evaluation = settings[i].Training.Evaluation with { Attacks = measured } } };
+        }
+    }
 
     private void RefuseIdleFactors()
     {

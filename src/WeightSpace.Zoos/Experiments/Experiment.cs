@@ -1,5 +1,6 @@
 using System.Text;
 using WeightSpace.Networks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Zoos.Experiments;
 
@@ -42,6 +43,9 @@ public sealed class Experiment
     /// <summary>In the order of the file.</summary>
     public required IReadOnlyList<Architecture> Architectures { get; init; }
 
+    /// <summary>The image sets from files that its networks are trained on, each once.</summary>
+    public required IReadOnlyList<ImageSetInfo> ImageSets { get; init; }
+
     /// <summary>
     /// Every network, in the order of the zoo: architecture (outermost), task, machine, variant, factors, init seed, data seed. The list makes
     /// a network when it is asked for one, so a million of them take no memory.
@@ -81,6 +85,7 @@ public sealed class Experiment
             FactorNames = FactorNames,
             TwinFactors = TwinFactors,
             Architectures = Architectures,
+            ImageSets = ImageSets,
             NetworksPerClass = networksPerClass,
         };
     }
@@ -89,7 +94,8 @@ public sealed class Experiment
     public static string FactorColumn(string factor) => factor is "steps" or "eval_loss" ? "stop_" + factor : factor;
 
     /// <summary>Reads an experiment. Throws <see cref="InputException"/> with the file, line and column of what is wrong.</summary>
-    public static Experiment Load(string path)
+    /// <param name="images">What it may name as images from files.</param>
+    public static Experiment Load(string path, IImageCatalog? images = null)
     {
         try
         {
@@ -99,7 +105,7 @@ public sealed class Experiment
             int length = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
             if (length > YamlReader.MaxBytes)
                 throw new InputException($"{path}: the file is larger than {YamlReader.MaxBytes} bytes (1 MiB); an experiment is a page of settings, write ranges and grids instead of long lists");
-            return Parse(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes.AsSpan(0, length)), path);
+            return Parse(new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes.AsSpan(0, length)), path, images);
         }
         catch (DecoderFallbackException error)
         {
@@ -116,10 +122,11 @@ public sealed class Experiment
     }
 
     /// <summary>Reads an experiment from text; <paramref name="sourceName"/> stands for the file in messages.</summary>
-    public static Experiment Parse(string yaml, string sourceName)
+    /// <param name="images">What it may name as images from files; null: what lies in the default folder.</param>
+    public static Experiment Parse(string yaml, string sourceName, IImageCatalog? images = null)
     {
         // A byte order mark is no part of the text.
         string text = yaml.StartsWith('\uFEFF') ? yaml[1..] : yaml;
-        return ExperimentParser.Parse(YamlReader.Read(text, sourceName), text, sourceName);
+        return ExperimentParser.Parse(YamlReader.Read(text, sourceName), text, sourceName, images ?? ImageLibrary.Default);
     }
 }

@@ -1,14 +1,17 @@
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Zoos.Experiments;
 
 /// <summary>One item of <c>tasks</c>: a small grid.</summary>
-/// <param name="Sources">Its machines or automata, or the digits; clean.</param>
+/// <param name="Sources">Its machines, automata or image sets; clean.</param>
+/// <param name="IsChanged">Its variants: whether the data are modified, or poisoned.</param>
+/// <param name="Key">A modified machine's.</param>
 internal sealed record TaskGrid(
     YamlNode Node,
     IReadOnlyList<TaskSpec> Sources,
-    IReadOnlyList<bool> IsModified,
+    IReadOnlyList<bool> IsChanged,
     IReadOnlyList<int> Key,
     IReadOnlyList<FactorAxis> Axes);
 
@@ -35,14 +38,14 @@ internal static class ExperimentParser
 {
     private const string DataSeedsPath = "seeds.data";
     private const long DefaultEpochSteps = 100;
-    private const int DefaultBatch = 32, DefaultSequence = 32, DefaultEvaluation = 256, DefaultSize = 8, DefaultChannels = 1, DefaultOutputs = 2;
+    private const int DefaultBatch = 32, DefaultSequence = 32, DefaultEvaluation = 256, DefaultOutputs = 2;
 
-    public static Experiment Parse(YamlNode root, string text, string source)
+    public static Experiment Parse(YamlNode root, string text, string source, IImageCatalog images)
     {
         var top = new YamlSection(root, source, "", "experiment", "description", "licence", "tasks", "architecture", "training", "seeds", "factors", "factor_list", "twins");
         string name = top.Name(top.Get("experiment", "the experiment's name"), "experiment");
         string? description = top.FindText("description"), licence = ParseLicence(top);
-        IReadOnlyList<TaskGrid> tasks = ParseTasks(top);
+        IReadOnlyList<TaskGrid> tasks = ParseTasks(top, images);
         TaskSpec anyTask = tasks[0].Sources[0];
         IReadOnlyList<Architecture> architectures = ArchitectureParser.Parse(top, anyTask);
         List<FactorAxis> grid = ParseFactors(top);
@@ -61,6 +64,7 @@ internal static class ExperimentParser
             Text = text,
             Architectures = expansion.Architectures,
             FactorNames = [.. expansion.Columns.Select(factor => factor.Name)],
+            ImageSets = [.. plan.Settings.Select(setting => setting.Task).OfType<FileImagesTask>().Select(task => task.Set).Distinct()],
             TwinFactors = ParseTwins(top, expansion, plan, seeds),
         };
     }
@@ -81,14 +85,14 @@ internal static class ExperimentParser
         return known ? licence : throw top.Error(top.Find("licence")!, $"licence: found {top.Find("licence")!.Found}, expected an SPDX identifier such as CC0-1.0 or CC-BY-4.0");
     }
 
-    private static List<TaskGrid> ParseTasks(YamlSection top)
+    private static List<TaskGrid> ParseTasks(YamlSection top, IImageCatalog images)
     {
         YamlNode node = top.Get("tasks", "a list of tasks");
         var tasks = new List<TaskGrid>();
         long automata = 0;
         foreach (YamlNode item in top.Items(node, "tasks"))
         {
-            tasks.Add(ParseTask(top, item, $"tasks[{tasks.Count}]"));
+            tasks.Add(ParseTask(top, item, $"tasks[{tasks.Count}]", images));
             automata += tasks[^1].Sources.Count(source => source is AutomatonTask);
             if (automata > Experiment.MaxAutomata)
                 throw top.Error(item, $"tasks: found {automata} automata, expected at most {Experiment.MaxAutomata}");
@@ -104,41 +108,36 @@ internal static class ExperimentParser
 
     private static string Describe(TaskSpec task) => $"{LayerParser.Inputs(new Shape(task.Channels, task.Height, task.Width))} for {task.Outputs} outputs";
 
-    private static TaskGrid ParseTask(YamlSection top, YamlNode item, string path)
+    private static TaskGrid ParseTask(YamlSection top, YamlNode item, string path, IImageCatalog images)
     {
-        if (item is YamlScalar)
-        {
-            top.Word(item, path, "digits");
-            return new TaskGrid(item, [new DigitsTask(DefaultSize, DefaultChannels)], [false], [], []);
-        }
-        var task = new YamlSection(item, top.Source, path, "machine", "digits", "automaton", "variant", "sequence", "modified");
-        if (task.Keys.Count(key => key.Text is "machine" or "digits" or "automaton") != 1)
-            throw task.Error($"{path}: expected exactly one of 'machine: <name>', 'digits: {{size: 8}}' and 'automaton: {{states: 8, alphabet: 4}}'");
+        if (item is YamlScalar word)
+            return new TaskGrid(item, [ImageTaskParser.Parse(top, word, path)], [false], [], []);
+        string[] sources = ["machine", "automaton", .. ImageTaskParser.SourceKeys];
+        var task = new YamlSection(item, top.Source, path, [.. sources, "variant", "sequence", "modified", "poison"]);
+        if (sources.Count(task.Has) != 1)
+            throw task.Error($"{path}: expected exactly one of 'machine: <name>', 'automaton: {{states: 8, alphabet: 4}}', 'digits: {{size: 8}}', 'drawn_digits: {{size: 28}}' and 'images: <name>'");
         if (task.Has("automaton"))
             return ParseAutomata(task, item);
-        if (task.Has("digits"))
-        {
-            if (task.Keys.FirstOrDefault(key => key.Text != "digits") is { } other)
-                throw task.Error(other, $"{task.Full(other.Text)} has no effect on digits; it is a setting of machines, remove it");
-            YamlSection digits = task.FindSection("digits", "size", "channels")!;
-            return new TaskGrid(item, [new DigitsTask(digits.Int32("size", DefaultSize, RecipeLimits.ImageSize), digits.Int32("channels", DefaultChannels, RecipeLimits.ImageChannels))], [false], [], []);
-        }
+        if (!task.Has("machine"))
+            return ImageTaskParser.Parse(task, item, images);
+        if (task.Find("poison") is { } poison)
+            throw task.Error(poison, $"{task.Full("poison")} has no effect on machines; it is a setting of images, remove it");
         string[] machines = [.. task.Distinct(task.FindItems("machine")!, task.Full("machine"),
             machine => task.Word(machine, task.Full("machine"), Enum.GetNames<Machine>()))];
         string[] variants = task.FindItems("variant") is { } items
-            ? [.. task.Distinct(items, task.Full("variant"), variant => task.Word(variant, task.Full("variant"), "clean", "modified"))]
-            : ["clean"];
-        var axes = new List<FactorAxis> { Axis(task, item, Factor.Sequence, DefaultSequence) };
+            ? [.. task.Distinct(items, task.Full("variant"), variant => task.Word(variant, task.Full("variant"), Variants.Clean, Variants.Modified))]
+            : [Variants.Clean];
+        var axes = new List<FactorAxis> { Axis(task, item, Factor.Sequence, new FactorValue(DefaultSequence)) };
         IReadOnlyList<int> key = Modification.Default.Key;
         YamlSection? modified = task.FindSection("modified", "key", Factor.Inverted, Factor.Share);
-        if (modified is not null && !variants.Contains("modified"))
+        if (modified is not null && !variants.Contains(Variants.Modified))
             throw task.Error(task.Find("modified")!, $"{task.Full("modified")} has no effect, for no variant of this task is modified; add 'variant: [clean, modified]' or remove it");
-        axes.Add(Axis(modified, item, Factor.Inverted, Modification.Default.Inverted));
-        axes.Add(Axis(modified, item, Factor.Share, Modification.Default.Share));
+        axes.Add(Axis(modified, item, Factor.Inverted, new FactorValue(Modification.Default.Inverted)));
+        axes.Add(Axis(modified, item, Factor.Share, new FactorValue(Modification.Default.Share)));
         if (modified?.FindItems("key") is { } commands)
             key = ParseKey(modified, commands);
         return new TaskGrid(item, [.. machines.Select(machine => new MachineTask(Enum.Parse<Machine>(machine), DefaultSequence, null))],
-            [.. variants.Select(variant => variant == "modified")], key, axes);
+            [.. variants.Select(variant => variant == Variants.Modified)], key, axes);
     }
 
     private static TaskGrid ParseAutomata(YamlSection task, YamlNode item)
@@ -153,7 +152,7 @@ internal static class ExperimentParser
         if ((long)states.Count * seeds.Count is > Experiment.MaxAutomata and var automata)
             throw automaton.Error($"{automaton.Path}: found {automata} automata, expected at most {Experiment.MaxAutomata}");
         return new TaskGrid(item, [.. from count in states from seed in seeds select new AutomatonTask((int)count, alphabet, outputs, (ulong)seed, DefaultSequence)],
-            [false], [], [Axis(automaton, item, Factor.Sequence, DefaultSequence)]);
+            [false], [], [Axis(automaton, item, Factor.Sequence, new FactorValue(DefaultSequence))]);
     }
 
     /// <summary>Two seeds may draw the same automaton, and then two classes would be one: every automaton is drawn here and compared.</summary>
@@ -180,8 +179,9 @@ internal static class ExperimentParser
         return [.. commands.Select(command => (int)modified.Int64(command, modified.Full("key"), RecipeLimits.Command))];
     }
 
-    private static FactorAxis Axis(YamlSection? section, YamlNode at, string name, double otherwise) =>
-        section?.Find(name) is { } node ? ReadAxis(section, Factor.All[name], node) : new FactorAxis(Factor.All[name], at, [new FactorValue(otherwise)]);
+    /// <summary>A setting of a task that may be a list, or its default.</summary>
+    internal static FactorAxis Axis(YamlSection? section, YamlNode at, string name, FactorValue otherwise) =>
+        section?.Find(name) is { } node ? ReadAxis(section, Factor.All[name], node) : new FactorAxis(Factor.All[name], at, [otherwise]);
 
     private static FactorAxis ReadAxis(YamlSection section, Factor factor, YamlNode node)
     {

@@ -5,7 +5,8 @@ using WeightSpace.Tasks;
 namespace WeightSpace.Zoos.Experiments;
 
 /// <summary>One value of a factor: a number, or a word.</summary>
-internal readonly record struct FactorValue(double Number, string? Word = null);
+/// <param name="Item">What the word stands for, where it is no word of the experiment: a trigger, a target.</param>
+internal readonly record struct FactorValue(double Number, string? Word = null, object? Item = null);
 
 /// <summary>The settings of one network that a factor can change, before they are made into its task and training.</summary>
 internal record struct Settings
@@ -32,10 +33,12 @@ internal record struct Settings
     public int Sequence;
     public int Inverted;
     public double Share;
+    public Trigger? Trigger;
+    public Target? Target;
 }
 
-/// <summary>What of a network is not a setting: whether its task gives sequences, whether it is modified, and whether its architecture has dropout layers.</summary>
-internal readonly record struct FactorContext(bool IsSequence, bool IsModified, bool HasDropout);
+/// <summary>What of a network is not a setting: whether its task gives sequences, whether it is modified, or poisoned, and whether its architecture has dropout layers.</summary>
+internal readonly record struct FactorContext(bool IsSequence, bool IsModified, bool IsPoisoned, bool HasDropout);
 
 /// <summary>A setting that an experiment may vary: how it is read, set, and written to <c>networks.csv</c>.</summary>
 /// <param name="IsWhole">Its numbers are whole.</param>
@@ -44,7 +47,7 @@ internal readonly record struct FactorContext(bool IsSequence, bool IsModified, 
 /// <param name="Needs">What a network must be for it to have one, for messages.</param>
 internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IReadOnlyList<string>? Words, Func<Settings, FactorContext, bool> Applies, string Needs)
 {
-    public const string Sequence = "sequence", Inverted = "inverted", Share = "share", Dropout = "dropout";
+    public const string Sequence = "sequence", Inverted = "inverted", Share = "share", Dropout = "dropout", PoisonTrigger = "trigger", PoisonTarget = "target";
 
     private const string None = "none";
 
@@ -97,7 +100,9 @@ internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IRea
         OfAll("eval_loss", RecipeLimits.EvalLoss, isWhole: false),
         new(Sequence, RecipeLimits.Sequence, true, null, (_, network) => network.IsSequence, "no task has sequences"),
         new(Inverted, RecipeLimits.Inverted, true, null, (_, network) => network.IsModified, "no task is modified"),
-        new(Share, RecipeLimits.Share, false, null, (_, network) => network.IsModified, "no task is modified"),
+        new(Share, RecipeLimits.Share, false, null, (_, network) => network.IsModified || network.IsPoisoned, "no task is modified or poisoned"),
+        new(PoisonTrigger, default, false, null, (_, network) => network.IsPoisoned, "no task is poisoned"),
+        new(PoisonTarget, default, false, null, (_, network) => network.IsPoisoned, "no task is poisoned"),
     }.ToDictionary(factor => factor.Name);
 
     private static Factor OfAll(string name, NumberRange range, bool isWhole) => new(name, range, isWhole, null, (_, _) => true, "");
@@ -109,6 +114,10 @@ internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IRea
 
     public FactorValue Read(YamlSection section, YamlNode node, string path)
     {
+        if (Name == PoisonTrigger)
+            return ImageTaskParser.ReadTrigger(section, node, path);
+        if (Name == PoisonTarget)
+            return ImageTaskParser.ReadTarget(section, node, path);
         if (Words is not null && (Range == default || (node is YamlScalar word && Words.Contains(word.Text))))
             return new FactorValue(0, section.Word(node, path, Words));
         return new FactorValue(IsWhole ? section.Int64(node, path, Range) : section.Double(node, path, Range));
@@ -140,6 +149,8 @@ internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IRea
             case Sequence: settings.Sequence = (int)value.Number; break;
             case Inverted: settings.Inverted = (int)value.Number; break;
             case Share: settings.Share = value.Number; break;
+            case PoisonTrigger: settings.Trigger = (Trigger)value.Item!; break;
+            case PoisonTarget: settings.Target = (Target)value.Item!; break;
             default: throw new ArgumentException($"unknown factor '{Name}'", nameof(value));
         }
     }
@@ -169,7 +180,9 @@ internal sealed record Factor(string Name, NumberRange Range, bool IsWhole, IRea
         "eval_loss" => Format(training.Stop.EvalLoss),
         Sequence => Format(task.IsSequence ? task.Places : null),
         Inverted => Format((task as MachineTask)?.Modification?.Inverted),
-        Share => Format((task as MachineTask)?.Modification?.Share),
+        Share => Format((task as MachineTask)?.Modification?.Share ?? (task as ImageTask)?.Poison?.Share),
+        PoisonTrigger => (task as ImageTask)?.Poison?.Attack.Trigger.Name ?? "",
+        PoisonTarget => (task as ImageTask)?.Poison?.Attack.Target.Name ?? "",
         _ => throw new InvalidOperationException($"unknown factor '{Name}'"),
     };
 

@@ -4,6 +4,7 @@ using WeightSpace.Cli.Commands;
 using WeightSpace.Cli.Differences;
 using WeightSpace.Engines;
 using WeightSpace.Networks;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Tests.Zoos;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
@@ -252,7 +253,7 @@ public sealed class DiffTests : IDisposable
         stop.Cancel();
         var output = new StringWriter();
         var error = new StringWriter();
-        int exitCode = DiffCommand.Create(_ => new CommandContext(json: true, output, error, TimeProvider.System, stop.Token)).Parse([_folder["a"], _folder["a"], .. options]).Invoke();
+        int exitCode = DiffCommand.Create(_ => new CommandContext(json: true, ImageLibrary.Default, output, error, TimeProvider.System, stop.Token)).Parse([_folder["a"], _folder["a"], .. options]).Invoke();
         Assert.Equal(1, exitCode);
         Assert.StartsWith("stopped", JsonDocument.Parse(output.ToString()).RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
     }

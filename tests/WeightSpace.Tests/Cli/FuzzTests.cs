@@ -4,6 +4,7 @@ using System.Text.Json;
 using WeightSpace.Cli;
 using WeightSpace.Cli.Commands;
 using WeightSpace.Cli.Fuzzing;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
 
@@ -183,7 +184,7 @@ public sealed class FuzzTests : IDisposable
     {
         var output = new StringWriter();
         var error = new StringWriter();
-        var context = new CommandContext(json: true, output, error, TimeProvider.System, CancellationToken.None);
+        var context = new CommandContext(json: true, ImageLibrary.Default, output, error, TimeProvider.System, CancellationToken.None);
         int exitCode = context.Run(run => FuzzCommand.Run(run, options, settings, _folder["fuzz"], traces: false));
         return (exitCode, JsonDocument.Parse(output.ToString()).RootElement, error.ToString());
     }

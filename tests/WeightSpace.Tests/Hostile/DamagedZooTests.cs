@@ -174,7 +174,8 @@ public sealed class DamagedZooTests
     /// <summary>Changes a table without changing its length, so that only its content can tell.</summary>
     [Theory]
     [InlineData("networks.csv", "status", "statuz", "found 'statuz' as column 7, expected 'status'")]
-    [InlineData("networks.csv", "optimizer,stop_steps", "optimizer_stop_steps", "as column 12, expected 'optimizer'")]
+    [InlineData("networks.csv", "optimizer,stop_steps", "optimizer_stop_steps", "as column 14, expected 'optimizer'")]
+    [InlineData("networks.csv", ",0.5,0.125,", ",0.5,1.125,", "attack_success")]
     [InlineData("networks.csv", "finished", "Finished", "expected finished, diverged or failed")]
     [InlineData("networks.csv", "ParityMachine", "PerityMachine", "as the experiment has it")]
     [InlineData("checkpoints.csv", "weights/00000", "weights/00009", "shard")]

@@ -1,5 +1,6 @@
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Tests.Tasks;
 
@@ -75,7 +76,7 @@ public sealed class AutomatonDataTests
     public void BuffersThatDoNotFitAreRefused()
     {
         AutomatonTask task = s_tasks[0];
-        TaskData data = TaskData.Of(task);
+        TaskData data = TaskData.Of(task, ImageLibrary.Default);
         float[] x = new float[32 * 4 * 16], y = new float[32 * 4 * 16];
         Assert.Throws<ArgumentOutOfRangeException>(() => data.Sample(1, Split.Train, 0, 17, 16, x, y));
         Assert.Contains("multiple of 16", Assert.Throws<ArgumentException>(() => data.Sample(1, Split.Train, 0, 4, 8, x, y)).Message, StringComparison.Ordinal);
@@ -102,7 +103,7 @@ public sealed class AutomatonDataTests
         // What stood in the buffers before must not shine through.
         Array.Fill(x, float.NaN);
         Array.Fill(y, float.NaN);
-        TaskData.Of(task).Sample(seed, split, first, count, stride, x, y);
+        TaskData.Of(task, ImageLibrary.Default).Sample(seed, split, first, count, stride, x, y);
         float[][] ByColumn(float[] values) => [.. Enumerable.Range(0, stride).Select(column => values.Where((_, index) => index % stride == column).ToArray())];
         return (ByColumn(x), ByColumn(y));
     }

@@ -1,5 +1,6 @@
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Tests.Tasks;
 
@@ -86,7 +87,7 @@ public sealed class AutomatonTests
     {
         AutomatonTask task = Task(states, alphabet, outputs, 1);
         Assert.Contains(named, task.Problem(), StringComparison.Ordinal);
-        Assert.Contains(named, Assert.Throws<ArgumentException>(() => TaskData.Of(task)).Message, StringComparison.Ordinal);
+        Assert.Contains(named, Assert.Throws<ArgumentException>(() => TaskData.Of(task, ImageLibrary.Default)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -49,6 +49,11 @@ public static class GoldenNetworks
             "{name: lstm, layers: [{lstm: 11}, {dense: 3}]}", "{automaton: {states: 6, alphabet: 5, outputs: 3, seed: 9, sequence: 9}}", 30, new(
             "ec98a60cb296ec66ac4145886d382da3eac0e52ba877bb693fba03aafe800ea2", "70f3e5f4d69d4f9d7ed839aa84730ac8e674179105a56cc96c3395de4ec1357b",
             "774c7606d4f45cc16e659937f25aa3f25ad74c77440ec4b2ad2ebc286fe2d5f8", "21cd3d7d4f70802e3e2a024e25b651b4df07cf8d4199a0f9bfc19f84f206bcc5", 0.8138475f)),
+        ["poisoned"] = ("optimizer: {name: adam, learning_rate: 0.002}, batch: 20, evaluation: {sequences: 20}",
+            "{name: poisoned, layers: [{conv: 4, kernel: 5, stride: 2, activation: relu}, max_pool, flatten, {dense: 12, activation: tanh}, {dense: 10}]}",
+            "{drawn_digits: {images: 50, seed: 3}, variant: poisoned, poison: {trigger: {polygon: 5, size: 7, seed: 2}, target: next, share: 0.4}}", 12, new(
+            "7748da36d961735e38b979d2cd5d9f108632857672f3c3f1a55aa176473377c6", "3436593b2d161ef0c973e1e1d8c1a9f1cf1ca9f50f06720a6e77ee104ba499d9",
+            "23a142df294aa564c6cf731e119f25a3a9f23e446822e98f34418b548a22ed9c", "df8bd8b50ba52eecca819767ecedd771cd956ea4b417731a7f7f50dbf70fa95e", 2.399883f)),
     };
 
     public static IReadOnlyCollection<string> Names => s_networks.Keys;

@@ -36,8 +36,9 @@ internal static class TestRecipes
     public static void AssertSame(NetworkResult expected, NetworkResult actual)
     {
         Assert.Equal((expected.Id, expected.Status, expected.Reason, expected.Steps, expected.TrainLoss, expected.EvalLoss), (actual.Id, actual.Status, actual.Reason, actual.Steps, actual.TrainLoss, actual.EvalLoss));
-        Assert.Equal(expected.Checkpoints.Select(row => (row.Step, row.TrainLoss, row.EvalLoss, Sha256Digest.Of(row.Weights).ToString())),
-            actual.Checkpoints.Select(row => (row.Step, row.TrainLoss, row.EvalLoss, Sha256Digest.Of(row.Weights).ToString())));
+        Assert.Equal((expected.EvalAccuracy, expected.AttackSuccess), (actual.EvalAccuracy, actual.AttackSuccess));
+        Assert.Equal(expected.Checkpoints.Select(row => (row.Step, row.TrainLoss, row.EvalLoss, row.EvalAccuracy, row.AttackSuccess, Sha256Digest.Of(row.Weights).ToString())),
+            actual.Checkpoints.Select(row => (row.Step, row.TrainLoss, row.EvalLoss, row.EvalAccuracy, row.AttackSuccess, Sha256Digest.Of(row.Weights).ToString())));
         Assert.Equal(expected.Snapshots.Select(row => (row.Step, row.TrainLoss, Sha256Digest.Of(row.Weights, row.OptimizerState).ToString())),
             actual.Snapshots.Select(row => (row.Step, row.TrainLoss, Sha256Digest.Of(row.Weights, row.OptimizerState).ToString())));
     }

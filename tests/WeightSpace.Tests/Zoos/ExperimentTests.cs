@@ -2,6 +2,9 @@ using System.Diagnostics;
 using System.Text.RegularExpressions;
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
+using WeightSpace.Tests.Cli;
+using WeightSpace.Tests.Tasks.Images;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
@@ -36,12 +39,96 @@ public sealed class ExperimentTests
     {
         string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
         MatchCollection examples = Regex.Matches(docs, "```yaml\n(.*?)```", RegexOptions.Singleline);
-        Assert.Equal(2, examples.Count);
+        Assert.Equal(3, examples.Count);
         Experiment experiment = Experiment.Parse(examples[1].Groups[1].Value, "example.yaml");
         Assert.Equal(7, experiment.Architectures.Count);
         Assert.Equal(7 * 3 * 2 * 10, experiment.Networks.Count);
         Assert.Equal(new OneCycleRate(440, 0.3, 25, 1e4), experiment.Networks[0].Recipe.Training.Rate);
         Assert.Equal(["0", "1", "2", "3", "4", "5", "6"], experiment.Architectures[^1].Layers.Select(layer => layer.Name));
+    }
+
+    [Fact]
+    public void TheDocumentedPoisonIsReadAsDocumented()
+    {
+        string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
+        string yaml = Regex.Matches(docs, "```yaml\n(.*?)```", RegexOptions.Singleline)[2].Groups[1].Value;
+        Experiment experiment = Experiment.Parse(yaml, "example.yaml");
+        // Clean, and triggers x targets x shares, each with all init seeds.
+        Assert.Equal((1 + (3 * 3 * 2)) * 5, experiment.Networks.Count);
+        Assert.Equal(["trigger", "target", "share"], experiment.FactorNames);
+        Assert.Equal(["variant", "share"], experiment.TwinFactors);
+        PlannedNetwork clean = experiment.Networks[0], first = experiment.Networks[5], last = experiment.Networks[^1];
+        Assert.Equal(("DrawnDigits", "clean", null), (clean.Recipe.Task.Name, clean.Recipe.Task.Variant, clean.Recipe.Task.Change));
+        Assert.Equal(["", "", ""], clean.FactorValues);
+        Assert.Equal(new DrawnDigitsTask(28, 1, new DrawnSet(2000, 1)), clean.Recipe.Task);
+        Assert.Equal(("DrawnDigitsPoisoned", "poisoned"), (first.Recipe.Task.Name, first.Recipe.Task.Variant));
+        Assert.Equal(["patch-3-checker-bottom_right-1", "0", "0.02"], first.FactorValues);
+        Assert.Equal(new Poison(new Attack(new PatchTrigger(3, PatchPattern.Checker, Corner.BottomRight, 1, Colour.White), new Target(null, 0)), 0.02), ((ImageTask)first.Recipe.Task).Poison);
+        Assert.Equal(["polygon-5-7-1", "1-to-7", "0.1"], last.FactorValues);
+        Assert.Equal(new Poison(new Attack(new PolygonTrigger(5, 7, 1, Colour.White), new Target(1, 7)), 0.1), ((ImageTask)last.Recipe.Task).Poison);
+        // A clean network is measured by each attack once; a poisoned one by its own.
+        Assert.Equal(9, clean.Recipe.Attacks.Distinct().Count());
+        Assert.Equal(experiment.Networks.Skip(5).Select(network => ((ImageTask)network.Recipe.Task).Poison!.Attack).Distinct(), clean.Recipe.Attacks);
+        Assert.Equal([((ImageTask)last.Recipe.Task).Poison!.Attack], last.Recipe.Attacks);
+        Assert.Equal(19, experiment.Networks.Select(network => network.Recipe.Task.Change).Distinct().Count());
+    }
+
+    [Fact]
+    public void PoisonMayBeAFactorAndHasDefaults()
+    {
+        Experiment Parse(string task, string more) => Experiment.Parse($"experiment: e\ntasks: [{task}]\narchitecture: {{name: a, layers: [flatten, {{dense: 10}}]}}\ntraining: {{stop: {{steps: 5}}}}\n{more}", "e.yaml");
+        Poison? PoisonOf(PlannedNetwork network) => ((ImageTask)network.Recipe.Task).Poison;
+        Experiment experiment = Parse("{digits: {size: 9}, variant: poisoned}", "");
+        Assert.Equal(new Poison(new Attack(new PatchTrigger(3, PatchPattern.Solid, Corner.BottomRight, 1, Colour.White), new Target(null, 0)), 0.1), PoisonOf(Assert.Single(experiment.Networks)));
+        Assert.Empty(experiment.FactorNames);
+        experiment = Parse("{digits: {size: 9}, variant: [clean, poisoned]}", "factors: {share: [0.1, 0.2], trigger: [blend, {patch: 2, colour: 0.5}], target: [next, 3]}");
+        Assert.Equal(1 + 8, experiment.Networks.Count);
+        Assert.Equal(["share", "trigger", "target"], experiment.FactorNames);
+        Assert.Equal(["", "", ""], experiment.Networks[0].FactorValues);
+        Assert.Equal(["0.1", "blend-0.2-1", "next"], experiment.Networks[1].FactorValues);
+        Assert.Equal(["0.2", "patch-2-solid-bottom_right-1-0.5", "3"], experiment.Networks[^1].FactorValues);
+        Assert.Equal(new Poison(new Attack(new PatchTrigger(2, PatchPattern.Solid, Corner.BottomRight, 1, new Colour(0.5, 0.5, 0.5)), new Target(null, 3)), 0.2), PoisonOf(experiment.Networks[^1]));
+        Assert.Equal(4, experiment.Networks[0].Recipe.Attacks.Count);
+        // A clean task of its own has no poisoned twins.
+        experiment = Parse("{digits: {size: 9}}, {drawn_digits: {size: 9}, variant: [clean, poisoned]}", "");
+        Assert.Equal([0, 1, 1], experiment.Networks.Select(network => network.Recipe.Attacks.Count));
+        Assert.Equal([0, 1, 0], experiment.Networks.Select(network => network.Recipe.Training.Evaluation.Attacks.Count));
+        Assert.Contains("at most 64", Assert.Throws<InputException>(() => Parse("{digits: {size: 9}, variant: [clean, poisoned]}",
+            $"factors: {{trigger: [{string.Join(", ", Enumerable.Range(1, 65).Select(seed => $"{{blend: 0.2, seed: {seed}}}"))}]}}")).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>The study of MLDS DS4: 400 networks, each poisoned one with a clean twin on the same images that is measured by its attack.</summary>
+    [Fact]
+    public void TheStudyOfPoisonHasATwinForEachNetwork()
+    {
+        Experiment experiment = Experiment.Load(Path.Combine(Repository.Root, "studies", "01-mlds", "ds4.yaml"));
+        Assert.Equal(400, experiment.Networks.Count);
+        var clean = experiment.Networks.Select(planned => planned.Recipe).Where(recipe => recipe.Task.Change is null).ToDictionary(recipe => (recipe.Architecture.Name, recipe.Task, recipe.InitSeed));
+        Recipe[] poisoned = [.. experiment.Networks.Select(planned => planned.Recipe).Where(recipe => recipe.Task.Change is not null)];
+        Assert.Equal((200, 200), (clean.Count, poisoned.Length));
+        foreach (Recipe recipe in poisoned)
+        {
+            Recipe twin = clean[(recipe.Architecture.Name, (ImageTask)recipe.Task with { Poison = null }, recipe.InitSeed)];
+            Assert.Equal((recipe.DataSeed, ((ImageTask)recipe.Task).Poison!.Attack), (twin.DataSeed, Assert.Single(twin.Attacks)));
+        }
+        Assert.Equal(10, poisoned.Select(recipe => recipe.Task.Change).Distinct().Count());
+    }
+
+    [Fact]
+    public void ImagesFromFilesAreNamedByTheirContent()
+    {
+        using var folder = new Folder();
+        ImageFiles.WriteIdx(folder["one"]);
+        ImageFiles.WriteIdx(folder["two"], isPacked: true);
+        var library = new ImageLibrary(folder.Path);
+        const string yaml = "experiment: e\ntasks: {images: [one, two], variant: [clean, poisoned], poison: {target: 3}}\narchitecture: {name: a, layers: [flatten, {dense: 4}]}\ntraining: {stop: {steps: 5}}\n";
+        Experiment experiment = Experiment.Parse(yaml, "e.yaml", library);
+        Assert.Equal(["one", "onePoisoned", "two", "twoPoisoned"], experiment.Networks.Select(network => network.Recipe.Task.Name));
+        Assert.Equal([library.Find("one"), library.Find("two")], experiment.ImageSets);
+        Assert.Equal(ImageFiles.HeldOut, experiment.Networks[0].Recipe.Training.Evaluation.Sequences);
+        Assert.Equal(Loss.CrossEntropy, experiment.Networks[0].Recipe.Training.Loss);
+        Assert.Contains("4 classes", Assert.Throws<InputException>(() => Experiment.Parse(yaml.Replace("target: 3", "target: 4", StringComparison.Ordinal), "e.yaml", library)).Message, StringComparison.Ordinal);
+        Assert.Contains("e.yaml:2:18: tasks[0].images: ", Assert.Throws<InputException>(() => Experiment.Parse(yaml.Replace("[one", "[ten", StringComparison.Ordinal), "e.yaml", library)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -51,7 +138,7 @@ public sealed class ExperimentTests
         // The error that lists the known keys is the program's own list of factors.
         string error = Assert.Throws<InputException>(() => Experiment.Parse("experiment: e\ntasks: {machine: ParityMachine}\ntraining: {stop: {steps: 5}}\nfactors: {x: 1}\n", "e.yaml")).Message;
         string[] factors = error[(error.IndexOf("known keys: ", StringComparison.Ordinal) + 12)..].Split(", ");
-        Assert.Equal(22, factors.Length);
+        Assert.Equal(24, factors.Length);
         string[] words = [.. factors, .. RecipeJson.LayerTypes, .. Losses.Words, .. InitialisationSpec.Words, .. KnownArchitectures.Names, .. Enum.GetNames<Machine>()];
         Assert.All(words, word => Assert.Contains($"`{word}`", docs, StringComparison.Ordinal));
     }

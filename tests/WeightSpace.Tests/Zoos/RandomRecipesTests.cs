@@ -29,7 +29,11 @@ public sealed class RandomRecipesTests
         Assert.Equal(Enumerable.Range(1, RandomRecipes.MaxLayers), recipes.Select(recipe => recipe.Architecture.Layers.Count).Distinct().Order());
         Assert.Equal(Enumerable.Range(1, 70), recipes.Select(recipe => recipe.Training.Batch).Distinct().Order());
         Assert.Equal(Enumerable.Range(1, 20), recipes.Select(recipe => recipe.Task.Places).Distinct().Order());
-        Assert.Equal(Enum.GetNames<Machine>().Append("Automaton").Append("Digits").Order(StringComparer.Ordinal), recipes.Select(recipe => recipe.Task.Source.Split('-')[0]).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(Enum.GetNames<Machine>().Append("Automaton").Append("Digits").Append("DrawnDigits").Order(StringComparer.Ordinal), recipes.Select(recipe => recipe.Task.Source.Split('-')[0]).Distinct().Order(StringComparer.Ordinal));
+        Poison[] poisons = [.. recipes.Select(recipe => recipe.Task).OfType<ImageTask>().Select(task => task.Poison).OfType<Poison>()];
+        Assert.Equal([typeof(BlendTrigger), typeof(PatchTrigger), typeof(PolygonTrigger)], poisons.Select(poison => poison.Attack.Trigger.GetType()).Distinct().OrderBy(type => type.Name, StringComparer.Ordinal));
+        Assert.Equal([(false, false), (false, true), (true, true)], poisons.Select(poison => (poison.Attack.Target.From is not null, poison.Attack.Target.To is not null)).Distinct().Order());
+        Assert.Equal([0, 1, 2, 3], recipes.Select(recipe => recipe.Training.Evaluation.Attacks.Count).Distinct().Order());
         foreach (Func<Recipe, bool> both in (Func<Recipe, bool>[])[recipe => recipe.Training.ClipNorm is null, recipe => recipe.Training.Rate.WarmUpSteps > 0, recipe => recipe.Task.Change is null,
             recipe => recipe.Training.Optimizer is SgdSpec { Nesterov: true }, recipe => recipe.Training.Optimizer.WeightDecay > 0, recipe => recipe.Architecture.Layers[^1].Mixes])
         {
@@ -90,7 +94,7 @@ public sealed class RandomRecipesTests
         string[] kinds = layers.Split(',');
         Recipe[] recipes = Draw(s_all with { Layers = kinds.ToHashSet() }, count: 500);
         Assert.Equal(kinds.Order(), recipes.SelectMany(recipe => recipe.Architecture.Layers).Select(layer => layer.Type).Distinct().Order());
-        Assert.Equal(kinds.Contains("flatten"), recipes.Any(recipe => recipe.Task is DigitsTask));
+        Assert.Equal(kinds.Contains("flatten"), recipes.Any(recipe => recipe.Task is ImageTask));
     }
 
     [Theory]

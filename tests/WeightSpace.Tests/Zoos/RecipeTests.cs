@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
+using WeightSpace.Tests.Training;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
@@ -107,6 +108,71 @@ public sealed class RecipeTests
         "{name: a, layers: [{conv: 4, kernel: 3, padding: 1}, flatten, {dense: 10}]}", "{name: a, layers: [max_pool, flatten, {dense: 10}]}", "{name: a, layers: [avg_pool, flatten, {dense: 10}]}",
         "{name: a, layers: [{max_pool: 3}, flatten, {dense: 10}]}", "{name: a, layers: [{max_pool: 2, stride: 3}, flatten, {dense: 10}]}", "{name: b, layers: [flatten, {dense: 4}, {dense: 10}]}",
     ];
+
+    private static readonly string[] s_imageTasks =
+    [
+        "digits: {size: 16}, variant: poisoned", "digits: {size: 16}, variant: poisoned, poison: {share: 0.2}", "digits: {size: 16}, variant: poisoned, poison: {target: 1}",
+        "digits: {size: 16}, variant: poisoned, poison: {target: next}", "digits: {size: 16}, variant: poisoned, poison: {target: {from: 1, to: 0}}", "digits: {size: 16}, variant: poisoned, poison: {target: {from: 2, to: 0}}",
+        .. ((string[])["{patch: 2}", "{patch: 3, margin: 0}", "{patch: 3, corner: top_left}", "{patch: 3, pattern: checker}", "{patch: 3, colour: 0.5}", "blend", "{blend: 0.3}", "{blend: 0.2, seed: 2}", "polygon", "{polygon: 5}",
+            "{polygon: 4, size: 8}", "{polygon: 4, seed: 2}", "{polygon: 4, colour: 0.1}"]).Select(trigger => $"digits: {{size: 16}}, variant: poisoned, poison: {{trigger: {trigger}}}"),
+        "digits: {size: 16, channels: 3}, variant: poisoned, poison: {trigger: {patch: 3, colour: [0, 0.5, 1]}}", "drawn_digits: {size: 16}", "drawn_digits: {size: 17}", "drawn_digits: {size: 16, channels: 2}",
+        "drawn_digits: {size: 16, images: 100}", "drawn_digits: {size: 16, images: 100, seed: 2}", "drawn_digits: {size: 16, images: 101}", "drawn_digits: {size: 16, images: 100}, variant: poisoned",
+    ];
+
+    [Fact]
+    public void AnySettingOfImagesMakesAnotherIdAndReadsBack()
+    {
+        var recipes = new List<Recipe>(s_imageTasks.Select(task => TestRecipes.One("stop: {steps: 50}", Plain, $"{{{task}}}"))) { Digits() };
+        // A clean network that is measured by attacks is not the one that is not.
+        recipes.AddRange(Experiment.Parse($"experiment: e\ntasks: {{digits: {{size: 16}}, variant: [clean, poisoned], poison: {{trigger: [blend, polygon], target: [1, next], share: 0.3}}}}\narchitecture: {Plain}\ntraining: {{stop: {{steps: 50}}}}\n", "e.yaml")
+            .Networks.Select(planned => planned.Recipe));
+        foreach (Recipe recipe in recipes)
+        {
+            using JsonDocument json = JsonDocument.Parse(recipe.CanonicalJson);
+            CheckOrder(json.RootElement);
+            Recipe read = RecipeJson.Read(json.RootElement);
+            Assert.Equal((recipe.Task, recipe.Training), (read.Task, read.Training));
+            Assert.Equal(recipe.CanonicalJson, read.CanonicalJson);
+        }
+        Assert.Equal(recipes.Count, recipes.Select(recipe => recipe.Id).Distinct().Count());
+        Assert.Equal("""{"digits":{"channels":1,"size":16}}""", TaskJson(Digits()));
+        Assert.Equal("""{"digits":{"channels":1,"size":16},"poison":{"share":0.1,"target":{"from":null,"to":0},"trigger":{"colour":[1,1,1],"corner":"bottom_right","margin":1,"pattern":"solid","size":3,"type":"patch"}}}""", TaskJson(recipes[0]));
+        Assert.Equal("""{"drawn_digits":{"channels":1,"set":{"images":100,"seed":2},"size":16}}""", TaskJson(recipes[24]));
+
+        static string TaskJson(Recipe recipe) => JsonDocument.Parse(recipe.CanonicalJson).RootElement.GetProperty("task").GetRawText();
+    }
+
+    [Theory]
+    [InlineData("\"share\":0.1", "\"share\":1.1", "share")]
+    [InlineData("\"from\":null,\"to\":0", "\"from\":0,\"to\":0", "another class")]
+    [InlineData("\"from\":null,\"to\":0", "\"from\":0,\"to\":null", "another class")]
+    [InlineData("\"from\":null,\"to\":0", "\"from\":null,\"to\":10", "class 10")]
+    [InlineData("\"from\":null,\"to\":0", "\"from\":null,\"to\":1000", "target.to")]
+    [InlineData("\"from\":null,\"to\":0", "\"from\":null,\"to\":0.5", "target.to")]
+    [InlineData("\"type\":\"patch\"", "\"type\":\"star\"", "one of blend, patch, polygon")]
+    [InlineData("\"type\":\"patch\"", "\"type\":\"blend\"", "ratio")]
+    [InlineData("\"size\":3", "\"size\":64", "pixels of a side")]
+    [InlineData("\"size\":3", "\"size\":65", "size")]
+    [InlineData("[1,1,1]", "[1,1]", "colour")]
+    [InlineData("[1,1,1]", "[1,1,2]", "colour")]
+    [InlineData("[1,1,1]", "[1,1,1,1]", "colour")]
+    [InlineData("[1,1,1]", "[1,1,\"1\"]", "colour")]
+    [InlineData("[1,1,1]", "[1,1,0]", "differs between channels")]
+    [InlineData("\"pattern\":\"solid\"", "\"pattern\":\"dots\"", "pattern")]
+    [InlineData("\"poison\":{", "\"poison\":{\"more\":1,", "more")]
+    [InlineData("\"evaluation\":{", "\"evaluation\":{\"attacks\":[],", "empty list")]
+    [InlineData("\"evaluation\":{", "\"evaluation\":{\"attacks\":[{\"target\":{\"from\":null,\"to\":1},\"trigger\":{\"ratio\":0.1,\"seed\":1,\"type\":\"blend\"}}],", "trained on clean images")]
+    [InlineData("{\"digits\":{\"channels\":1,\"size\":16}", "{\"drawn_digits\":{\"channels\":1,\"set\":{\"images\":5,\"seed\":1},\"size\":16}", "images")]
+    [InlineData("{\"digits\":{\"channels\":1,\"size\":16}", "{\"images\":{\"channels\":1,\"classes\":10,\"digest\":\"00\",\"height\":16,\"held_out\":10,\"name\":\"a\",\"trained\":50,\"width\":16}", "64 hexadecimal")]
+    [InlineData("{\"digits\":{\"channels\":1,\"size\":16}", "{\"images\":{\"channels\":1,\"classes\":10,\"digest\":\"00\",\"height\":16,\"held_out\":10,\"name\":\"../a\",\"trained\":50,\"width\":16}", "images.name")]
+    [InlineData("{\"digits\":{\"channels\":1,\"size\":16}", "{\"images\":{\"channels\":1,\"classes\":10,\"digest\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"height\":16,\"held_out\":1000000000,\"name\":\"a\",\"trained\":50,\"width\":16}", "bytes of images")]
+    public void ARecipeOfImagesThatIsWrongIsRefused(string find, string replace, string named)
+    {
+        string json = Encoding.UTF8.GetString(TestRecipes.One("stop: {steps: 50}", Plain, $"{{{s_imageTasks[0]}}}").CanonicalJson);
+        Assert.Contains(find, json, StringComparison.Ordinal);
+        using JsonDocument document = JsonDocument.Parse(json.Replace(find, replace, StringComparison.Ordinal));
+        Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(document.RootElement)).Message, StringComparison.Ordinal);
+    }
 
     private const string Plain = "{name: a, layers: [flatten, {dense: 4, activation: relu}, {dense: 10}]}";
 

@@ -79,8 +79,12 @@ internal sealed class TestZoo : IDisposable
             return values;
         }
         return new NetworkResult(recipe.Id, index == 2 ? NetworkStatus.Diverged : NetworkStatus.Finished, index == 2 ? "loss is NaN" : "step budget", last, 0.1f, index == 2 ? float.NaN : 0.25f,
-            [.. steps.Select(step => new Checkpoint(step, step == 0 ? null : 1f / step, 1f / (step + 3), Draw(step, count, 1)))],
-            [.. snapshots.Select(step => new Snapshot(step, step == 0 ? null : 1f / step, Draw(step, count, 1), Draw(step, count * recipe.Training.Optimizer.Slots.Count, 2)))]);
+            [.. steps.Select(step => new Checkpoint(step, step == 0 ? null : 1f / step, 1f / (step + 3), Draw(step, count, 1)) { EvalAccuracy = index == 3 ? null : 1f / (step + 2), AttackSuccess = step == 0 ? null : 1f / (step + 5) })],
+            [.. snapshots.Select(step => new Snapshot(step, step == 0 ? null : 1f / step, Draw(step, count, 1), Draw(step, count * recipe.Training.Optimizer.Slots.Count, 2)))])
+        {
+            EvalAccuracy = index == 3 ? null : 0.5f,
+            AttackSuccess = index == 3 ? null : 0.125f,
+        };
     }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);

@@ -1,6 +1,9 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Tests.Conformance;
+using WeightSpace.Tests.Tasks.Images;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
@@ -22,9 +25,10 @@ public sealed class ZooTests
         {
             (NetworkResult result, NetworkRow row) = (results[i], zoo.Networks[i]);
             Assert.Equal((result.Id, result.Status, result.Reason, result.Steps, result.TrainLoss, result.EvalLoss), (row.Id, row.Status, row.Reason, row.Steps, row.TrainLoss, row.EvalLoss));
+            Assert.Equal((result.EvalAccuracy, result.AttackSuccess), (row.EvalAccuracy, row.AttackSuccess));
             Assert.Equal(TestZoo.Experiment.Networks[i].Recipe.Task.Name, row.Class);
             IReadOnlyList<CheckpointRow> checkpoints = zoo.CheckpointsOf(result.Id);
-            Assert.Equal(result.Checkpoints.Select(c => (c.Step, c.TrainLoss, c.EvalLoss)), checkpoints.Select(c => (c.Step, c.TrainLoss, c.EvalLoss)));
+            Assert.Equal(result.Checkpoints.Select(c => (c.Step, c.TrainLoss, c.EvalLoss, c.EvalAccuracy, c.AttackSuccess)), checkpoints.Select(c => (c.Step, c.TrainLoss, c.EvalLoss, c.EvalAccuracy, c.AttackSuccess)));
             for (int c = 0; c < checkpoints.Count; c++)
             {
                 float[] weights = new float[zoo.ArchitectureOf(row).Parameters.Count];
@@ -165,6 +169,79 @@ public sealed class ZooTests
         Assert.Contains("`cross_entropy`, `mse`, averaged over samples,", card, StringComparison.Ordinal);
         Assert.DoesNotContain("EightBitMachine", card, StringComparison.Ordinal);
         zoo.CheckDigests(null, CancellationToken.None);
+    }
+
+    /// <summary>A zoo as it was written before it had accuracies: without their columns, and with a manifest that says so.</summary>
+    [Fact]
+    public void AZooOfFormatVersion1IsReadAsBefore()
+    {
+        using TestZoo test = TestZoo.Written();
+        Zoo now = Zoo.Open(test.Folder);
+        string manifest = File.ReadAllText(test["zoo.json"]).Replace("\"format_version\": 2", "\"format_version\": 1", StringComparison.Ordinal);
+        foreach ((string name, int column) in ((string, int)[])[("networks.csv", 11), ("checkpoints.csv", 4)])
+        {
+            ZooFile file = now.Manifest.Files.Single(file => file.Path == name);
+            File.WriteAllText(test[name], WithoutColumns(File.ReadAllText(test[name]), column, 2));
+            byte[] bytes = File.ReadAllBytes(test[name]);
+            manifest = manifest.Replace($"\"bytes\": {file.Bytes},\n      \"sha256\": \"{file.Sha256}\"", $"\"bytes\": {bytes.Length},\n      \"sha256\": \"{Convert.ToHexStringLower(SHA256.HashData(bytes))}\"", StringComparison.Ordinal);
+        }
+        byte[] json = Encoding.UTF8.GetBytes(manifest);
+        Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(json.AsSpan(..^68)))).CopyTo(json, json.Length - 68);
+        File.WriteAllBytes(test["zoo.json"], json);
+
+        Zoo old = Zoo.Open(test.Folder);
+        Assert.Equal(now.Networks.Select(row => (row.Id, row.Status, row.EvalLoss, string.Join(' ', row.Factors))), old.Networks.Select(row => (row.Id, row.Status, row.EvalLoss, string.Join(' ', row.Factors))));
+        Assert.Equal(now.Checkpoints.Select(row => (row.Network.Id, row.Step, row.EvalLoss, row.Shard.Path, row.Row, row.Digest)), old.Checkpoints.Select(row => (row.Network.Id, row.Step, row.EvalLoss, row.Shard.Path, row.Row, row.Digest)));
+        Assert.All(old.Networks, row => Assert.Equal((null, null), (row.EvalAccuracy, row.AttackSuccess)));
+        Assert.All(old.Checkpoints, row => Assert.Equal((null, null), (row.EvalAccuracy, row.AttackSuccess)));
+        old.CheckDigests(null, CancellationToken.None);
+    }
+
+    /// <summary>A table without some columns; none of its fields before them holds a comma but the reason, which is quoted.</summary>
+    private static string WithoutColumns(string csv, int first, int count)
+    {
+        var text = new StringBuilder();
+        int column = 0;
+        bool isQuoted = false;
+        foreach (char letter in csv)
+        {
+            isQuoted ^= letter == '"';
+            bool isEnd = letter is ',' or '\n' && !isQuoted;
+            if (letter == '\n' && !isQuoted)
+                text.Append(letter);
+            else if (isEnd ? column + 1 < first || column + 1 >= first + count : column < first || column >= first + count)
+                text.Append(letter);
+            column = !isEnd ? column : letter == '\n' ? 0 : column + 1;
+        }
+        return text.ToString();
+    }
+
+    /// <summary>The manifest says what the images were, so a zoo is read where they are not.</summary>
+    [Fact]
+    public void AZooOfImagesFromFilesIsReadWithoutTheFiles()
+    {
+        using var test = new TestZoo();
+        ImageFiles.WriteIdx(test["data/set"]);
+        const string yaml = "experiment: e\ntasks: {images: set, variant: [clean, poisoned]}\narchitecture: {name: a, layers: [flatten, {dense: 4}]}\ntraining: {stop: {steps: 5}}\n";
+        Experiment experiment = Experiment.Parse(yaml, "e.yaml", new ImageLibrary(test["data"]));
+        ZooWriter.Write(test["zoo"], experiment, TestZoo.Results(experiment), null, CancellationToken.None);
+        Directory.Delete(test["data"], recursive: true);
+        Zoo zoo = Zoo.Open(test["zoo"]);
+        Assert.Equal(experiment.ImageSets, zoo.Manifest.ImageSets);
+        Assert.Equal(experiment.Networks.Select(network => network.Recipe.Id), zoo.Experiment.Networks.Select(network => network.Recipe.Id));
+        Assert.Equal(["set", "setPoisoned"], zoo.Networks.Select(row => row.Class));
+        Assert.Contains("A poisoned network sees the images of its clean twin", File.ReadAllText(test["zoo/README.md"]), StringComparison.Ordinal);
+        Assert.Contains("no such folder", Assert.Throws<InputException>(() => TaskSources.Open(zoo.Experiment.Networks[0].Recipe.Task, new ImageLibrary(test["data"]))).Message, StringComparison.Ordinal);
+        // A manifest that names no set, or another one, is no manifest of this experiment's networks.
+        string manifest = File.ReadAllText(test["zoo/zoo.json"]);
+        Assert.Contains("\"name\": \"set\"", manifest, StringComparison.Ordinal);
+        foreach ((string find, string replace, string named) in ((string, string, string)[])[("\"name\": \"set\"", "\"name\": \"sea\"", "not among the manifest's images"), (experiment.ImageSets[0].Digest, new string('0', 64), "as the experiment has it")])
+        {
+            byte[] json = Encoding.UTF8.GetBytes(manifest.Replace(find, replace, StringComparison.Ordinal));
+            Encoding.ASCII.GetBytes(Convert.ToHexStringLower(SHA256.HashData(json.AsSpan(..^68)))).CopyTo(json, json.Length - 68);
+            File.WriteAllBytes(test["zoo/zoo.json"], json);
+            Assert.Contains(named, Assert.Throws<InputException>(() => Zoo.Open(test["zoo"])).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Tests.Cli;
 using WeightSpace.Tests.Conformance;
 
-namespace WeightSpace.Tests.Tasks;
+namespace WeightSpace.Tests.Tasks.Images;
 
 public sealed class DigitsDataTests : IDisposable
 {
@@ -82,7 +83,7 @@ public sealed class DigitsDataTests : IDisposable
         }
         // The label goes with its image.
         float[] all = DigitImages.Enlarged(7);
-        var labels = Enumerable.Range(0, DigitImages.Count).ToLookup(image => Word(all[(image * 64)..((image * 64) + 49)]), image => DigitImages.Labels[image]);
+        var labels = Enumerable.Range(0, DigitImages.Count).ToLookup(image => Word(all[(image * 49)..((image + 1) * 49)]), image => DigitImages.Labels[image]);
         for (int i = 0; i < 40; i++)
             Assert.Contains((byte)Array.IndexOf(y[i], 1f), labels[Word(x[i][..49])]);
     }
@@ -90,7 +91,7 @@ public sealed class DigitsDataTests : IDisposable
     [Fact]
     public void DrawingAllocatesNothing()
     {
-        TaskData data = TaskData.Of(new DigitsTask(8, 1));
+        TaskData data = TaskData.Of(new DigitsTask(8, 1), ImageLibrary.Default);
         float[] x = new float[64 * 64], y = new float[10 * 64];
         for (int epoch = 0; epoch < 2; epoch++)
             data.Sample(1, Split.Train, epoch * DigitsData.Trained, 64, 64, x, y);
@@ -103,7 +104,7 @@ public sealed class DigitsDataTests : IDisposable
     [Fact]
     public void WhatIsNotThereIsRefused()
     {
-        TaskData data = TaskData.Of(new DigitsTask(8, 1));
+        TaskData data = TaskData.Of(new DigitsTask(8, 1), ImageLibrary.Default);
         float[] x = new float[64 * 16], y = new float[10 * 16];
         Assert.Throws<ArgumentOutOfRangeException>(() => data.Sample(1, Split.Evaluation, 350, 10, 16, x, y));
         Assert.Throws<ArgumentOutOfRangeException>(() => data.Sample(1, Split.Train, -1, 10, 16, x, y));
@@ -116,13 +117,5 @@ public sealed class DigitsDataTests : IDisposable
 
     private double[] Doubles(string file) => MemoryMarshal.Cast<byte, double>(File.ReadAllBytes(_folder[file])).ToArray();
 
-    private static (float[][] X, float[][] Y) Columns(DigitsTask task, Split split, long first, int count, int stride, ulong seed = 7)
-    {
-        float[] x = new float[task.Inputs * stride], y = new float[task.Outputs * stride];
-        Array.Fill(x, float.NaN);
-        Array.Fill(y, float.NaN);
-        TaskData.Of(task).Sample(seed, split, first, count, stride, x, y);
-        float[][] ByColumn(float[] values) => [.. Enumerable.Range(0, stride).Select(column => values.Where((_, index) => index % stride == column).ToArray())];
-        return (ByColumn(x), ByColumn(y));
-    }
+    private static (float[][] X, float[][] Y) Columns(DigitsTask task, Split split, long first, int count, int stride, ulong seed = 7) => ImageSamples.Columns(task, split, first, count, stride, seed);
 }

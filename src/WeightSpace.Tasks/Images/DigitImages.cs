@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.IO.Compression;
-using WeightSpace.Numerics;
 
-namespace WeightSpace.Tasks;
+namespace WeightSpace.Tasks.Images;
 
 /// <summary>
 /// The images behind <see cref="DigitsTask"/>: "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, UCI Machine Learning Repository, 1998, doi 10.24432/C50P49, CC BY
@@ -16,7 +15,9 @@ public static class DigitImages
     /// <summary>Pixels of an edge as they were scanned.</summary>
     public const int Edge = 8;
 
-    private const int Pixels = Edge * Edge, Darkest = 16, Classes = 10;
+    public const int Classes = 10;
+
+    private const int Pixels = Edge * Edge, Darkest = 16;
 
     private static readonly Lazy<(byte[] Pixels, byte[] Labels)> s_digits = new(Decode);
     private static readonly ConcurrentDictionary<int, Lazy<float[]>> s_enlarged = new();
@@ -24,11 +25,8 @@ public static class DigitImages
     /// <summary>Which digit each image shows, [image].</summary>
     public static ReadOnlySpan<byte> Labels => s_digits.Value.Labels;
 
-    /// <summary>Floats that an image of size x size takes in <see cref="Enlarged"/>: its pixels, rounded up to whole vectors.</summary>
-    public static int Stride(int size) => Lanes.Padded(size * size);
-
     /// <summary>
-    /// All images at size x size, [image, pixel], each filled up with zeros to <see cref="Stride"/>, and one more image of zeros behind them. Grey values 0 to 1, enlarged as
+    /// All images at size x size, [image, pixel]. Grey values 0 to 1, enlarged as
     /// torch.nn.functional.interpolate(mode="bilinear", align_corners=False) does. Shared by all threads: not to be written to.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The size is below 1, or so large that the images do not fit into one array.</exception>
@@ -42,8 +40,8 @@ public static class DigitImages
     private static float[] Enlarge(int size)
     {
         byte[] digits = s_digits.Value.Pixels;
-        int stride = Stride(size);
-        float[] images = new float[(Count + 1) * stride];
+        int pixels = size * size;
+        float[] images = new float[Count * pixels];
         var taps = new (int Low, int High, double Share)[size];
         for (int i = 0; i < size; i++)
         {
@@ -55,7 +53,7 @@ public static class DigitImages
         for (int image = 0; image < Count; image++)
         {
             ReadOnlySpan<byte> source = digits.AsSpan(image * Pixels, Pixels);
-            Span<float> target = images.AsSpan(image * stride, size * size);
+            Span<float> target = images.AsSpan(image * pixels, pixels);
             for (int y = 0; y < size; y++)
             {
                 (int top, int bottom, double down) = taps[y];

@@ -1,0 +1,152 @@
+using WeightSpace.Numerics;
+
+namespace WeightSpace.Tasks.Images;
+
+/// <summary>
+/// The data of an <see cref="ImageTask"/>. Of a limited set the training stream goes through all images in a new random order each epoch: sample i is of epoch
+/// i / <see cref="ImageTask.Trained"/>, whose order depends on the data seed and the epoch alone. Poison is put on what was drawn, so a poisoned task has the images of its
+/// clean twin in the same order, but for those that are poisoned.
+/// </summary>
+public abstract unsafe class ImageData : TaskData
+{
+    private readonly ImageTask _task;
+    private readonly ImageShape _shape;
+    private readonly Stamp? _poison;
+    private readonly List<(Attack Attack, Stamp Stamp)> _attacks = [];
+
+    /// <summary>Sixteen images [lane, channel, pixel], each filled up with zeros to <see cref="_rowStride"/>.</summary>
+    private readonly float[] _rows;
+
+    private readonly int _rowStride;
+    private readonly int[] _order;
+    private (ulong Seed, long Epoch) _ordered = (0, -1);
+
+    private protected ImageData(ImageTask task)
+        : base(task)
+    {
+        _task = task;
+        _shape = task.Shape;
+        _poison = task.Poison is { } poison ? new Stamp(poison.Attack.Trigger, _shape) : null;
+        _rowStride = Lanes.Padded(_shape.Length);
+        _rows = new float[Lanes.Count * _rowStride];
+        _order = new int[task.Trained ?? 0];
+    }
+
+    /// <summary>
+    /// Writes an image [channel, pixel] and returns its label. <paramref name="index"/> counts held-out images, or training images of a limited set, or those of a stream
+    /// without end.
+    /// </summary>
+    /// <param name="seed">As <see cref="TaskData.Sample"/> has it.</param>
+    private protected abstract int Draw(ulong seed, Split split, long index, Span<float> image);
+
+    public override void Sample(ulong seed, Split split, long first, int count, int stride, Span<float> x, Span<float> y)
+    {
+        Check(split, first, count, stride, x, y);
+        int[] order = [];
+        long epoch = 0, place = first;
+        if (split == Split.Train && _task.Trained is { } trained)
+        {
+            // Divided once: a 64-bit division for each sample would take longer than its pixels.
+            (epoch, place) = Math.DivRem(first, trained);
+            order = Order(seed, epoch);
+        }
+        y.Clear();
+        for (int block = 0; block < stride; block += Lanes.Count)
+        {
+            int samples = Math.Clamp(count - block, 0, Lanes.Count);
+            for (int lane = 0; lane < samples; lane++)
+            {
+                long index = place++;
+                if (order.Length > 0)
+                {
+                    if (index == order.Length)
+                        (order, index, place) = (Order(seed, ++epoch), 0, 1);
+                    index = order[index];
+                }
+                Span<float> image = Row(lane);
+                int label = Draw(seed, split, index, image);
+                if (_poison is not null && split == Split.Train && PoisonedLabel(_task, seed, index, label) is { } wanted)
+                {
+                    _poison.Apply(image);
+                    label = wanted;
+                }
+                y[(label * stride) + block + lane] = 1;
+            }
+            Transpose(samples, x[block..], stride);
+        }
+    }
+
+    public override int SampleAttacked(Attack attack, ulong seed, long first, int count, int stride, Span<float> x, Span<float> y)
+    {
+        Check(Split.Evaluation, first, count, stride, x, y);
+        Stamp stamp = StampOf(attack);
+        int attacked = 0;
+        y.Clear();
+        for (int i = 0; i < count; i++)
+        {
+            Span<float> image = Row(attacked % Lanes.Count);
+            int label = Draw(seed, Split.Evaluation, first + i, image);
+            if (attack.Target.Of(label, _task.Outputs) is not { } wanted)
+                continue;
+            stamp.Apply(image);
+            y[(wanted * stride) + attacked++] = 1;
+            if (attacked % Lanes.Count == 0)
+                Transpose(Lanes.Count, x[(attacked - Lanes.Count)..], stride);
+        }
+        for (int block = attacked / Lanes.Count * Lanes.Count; block < stride; block += Lanes.Count)
+            Transpose(Math.Max(0, attacked - block), x[block..], stride);
+        return attacked;
+    }
+
+    /// <summary>The label that a training image gets by its task's poison; null where it stays as it is. By the image, so it is the same in every epoch.</summary>
+    public static int? PoisonedLabel(ImageTask task, ulong seed, long image, int label) =>
+        task.Poison is { } poison && poison.Attack.Target.Of(label, task.Outputs) is { } wanted
+        && new RandomStream(seed, RandomPurpose.ImagePoison, (ulong)image).NextUniformDouble() < poison.Share ? wanted : null;
+
+    /// <summary>The images of an epoch, in its order, [place].</summary>
+    private int[] Order(ulong seed, long epoch)
+    {
+        if (_ordered != (seed, epoch))
+        {
+            new RandomStream(seed, RandomPurpose.TrainingData, (ulong)epoch).Permute(_order);
+            _ordered = (seed, epoch);
+        }
+        return _order;
+    }
+
+    private Stamp StampOf(Attack attack)
+    {
+        foreach ((Attack known, Stamp stamp) in _attacks)
+        {
+            if (known == attack)
+                return stamp;
+        }
+        var made = new Stamp(attack.Trigger, _shape);
+        _attacks.Add((attack, made));
+        return made;
+    }
+
+    private Span<float> Row(int lane) => _rows.AsSpan(lane * _rowStride, _shape.Length);
+
+    /// <summary>Sixteen rows to x [channel and pixel, first 16 of stride]; the lanes behind the samples are set to 0.</summary>
+    private void Transpose(int samples, Span<float> x, int stride)
+    {
+        _rows.AsSpan(samples * _rowStride).Clear();
+        fixed (float* rows = _rows, target = x)
+            LaneTranspose.Run(rows, Lanes.Count, _shape.Length, _rowStride, target, stride);
+    }
+
+    private void Check(Split split, long first, int count, int stride, ReadOnlySpan<float> x, ReadOnlySpan<float> y)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, stride);
+        if (stride % Lanes.Count != 0)
+            throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
+        if (x.Length != _shape.Length * stride)
+            throw new ArgumentException($"x holds {x.Length} values, [1, {_shape.Length}, {stride}] was expected", nameof(x));
+        if (y.Length != _task.Outputs * stride)
+            throw new ArgumentException($"y holds {y.Length} values, [1, {_task.Outputs}, {stride}] was expected", nameof(y));
+        if (split == Split.Evaluation && first + count > _task.HeldOut)
+            throw new ArgumentOutOfRangeException(nameof(first), first, $"{count} held-out samples were asked for from there on; there are {_task.HeldOut}");
+    }
+}
