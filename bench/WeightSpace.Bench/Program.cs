@@ -11,6 +11,8 @@ const string usage = """
       cnn BATCH SECONDS                          training steps of zoo-cnn-s on the digits
       mlp SECONDS                                training steps of an MLP 64-32-10 on the digits, batch 64
       gru LAYERS DENSE WIDTH BATCH SEQUENCE SECONDS   a network like MLDS's: so many GRU and hidden dense layers, so wide
+      map FILE ROWS COLUMNS                      a map of the rows of a file of float32, labels as int32 in FILE.labels
+      map planted ROWS COLUMNS [SKETCH]          a map of planted rows that are made when they are read; sketched with so many columns
       dense LAYERS WIDTH BATCH SECONDS           a network like the MLP: so many hidden layers, so wide
     """;
 try
@@ -50,6 +52,12 @@ try
         case ["dense", string layers, string width, string batch, string seconds]:
             Steps.Run(Workload.Dense(Count(layers), Count(width), Count(batch)), Seconds(seconds));
             break;
+        case ["map", "planted", string rows, string columns, .. { Length: <= 1 } sketch]:
+            Analyses.OfPlanted(Count(rows, most: 1 << 24), Count(columns, most: 1 << 20), sketch.Length == 0 ? null : Count(sketch[0], 0));
+            break;
+        case ["map", string file, string rows, string columns]:
+            Analyses.OfFile(file, Count(rows, most: 1 << 20), Count(columns, most: 1 << 20));
+            break;
         default:
             throw new FormatException($"no such command or not its arguments: '{string.Join(' ', args)}'");
     }
@@ -61,9 +69,9 @@ catch (FormatException problem)
     return 2;
 }
 
-static int Count(string text, int least = 1) =>
-    int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= least && value <= 4096
-        ? value : throw new FormatException($"'{text}' is not a whole number from {least} to 4096");
+static int Count(string text, int least = 1, int most = 4096) =>
+    int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most
+        ? value : throw new FormatException($"'{text}' is not a whole number from {least} to {most}");
 
 static double Seconds(string text) =>
     double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double value) && value is > 0 and <= 3600

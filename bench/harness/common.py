@@ -167,10 +167,15 @@ def options(description, parts, seconds=4):
         parser.error("--rounds is at least 1, --seconds above 0 and at most 60")
     if chosen.rounds < LEAST_ROUNDS and chosen.out is None:
         parser.error(f"fewer than {LEAST_ROUNDS} rounds are a trial, not a result: name a folder for its tables with --out")
-    slug = re.sub(r"[^a-z0-9]+", "-", cpu_field("model name").lower()).strip("-") or "unknown-cpu"
-    chosen.out = chosen.out or ROOT / "bench/results" / slug
+    chosen.out = chosen.out or results_folder()
     chosen.parts = chosen.parts or list(parts)
     return chosen
+
+
+def results_folder():
+    """Where the tables of this CPU are kept."""
+    slug = re.sub(r"[^a-z0-9]+", "-", cpu_field("model name").lower()).strip("-") or "unknown-cpu"
+    return ROOT / "bench/results" / slug
 
 
 def write(folder, name, lines):

@@ -20,6 +20,9 @@ public static class AnalysisJson
     /// <summary>Throws <see cref="ArgumentException"/> when a number is NaN or infinite: JSON has no such numbers, and a result must not.</summary>
     public static byte[] Write(AnalysisResult result) => JsonSerializer.SerializeToUtf8Bytes(result, Options);
 
+    /// <summary>A map's summary in the same way.</summary>
+    public static byte[] WriteMap(Maps.MapSummary summary) => JsonSerializer.SerializeToUtf8Bytes(summary, Options);
+
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     public static AnalysisResult Read(ReadOnlySpan<byte> json) =>
         JsonSerializer.Deserialize<AnalysisResult>(json, Options) ?? throw new JsonException("found null, expected an analysis");

@@ -68,13 +68,20 @@ internal sealed record ColumnScaling(double[] Means, double[] Scales)
             means[c] /= x.Rows;
         for (int row = 0; row < x.Rows; row++)
             DenseVectors.AddSquaredDeviations(scales, x.Row(row), means);
+        return Of(means, scales, x.Rows);
+    }
+
+    /// <summary>From means and sums of squared deviations, [columns] each, of so many rows. Takes the arrays over.</summary>
+    public static ColumnScaling Of(double[] means, double[] squaredDeviations, int rows)
+    {
+        double[] scales = squaredDeviations;
         for (int c = 0; c < scales.Length; c++)
         {
             // What rounding alone leaves of a constant column, as scikit-learn's _is_constant_feature has it
             // (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983, table 1).
-            double variance = scales[c] / x.Rows;
-            double rounding = x.Rows * Math.Abs(means[c]) * MachineEpsilon;
-            scales[c] = variance <= (x.Rows * MachineEpsilon * variance) + (rounding * rounding) ? 0 : 1 / Math.Sqrt(variance);
+            double variance = scales[c] / rows;
+            double rounding = rows * Math.Abs(means[c]) * MachineEpsilon;
+            scales[c] = variance <= (rows * MachineEpsilon * variance) + (rounding * rounding) ? 0 : 1 / Math.Sqrt(variance);
         }
         return new ColumnScaling(means, scales);
     }

@@ -289,7 +289,7 @@ public static class ZooAnalysis
         return new PopulationSummary(networks.Count, classes.Sum(item => item.Finished), classes.Sum(item => item.Diverged), classes.Sum(item => item.Failed), classes, notes);
     }
 
-    private static bool IsUsable(PopulationNetwork network) => network.Status == NetworkStatus.Finished && network.Checkpoints.Count > 0;
+    internal static bool IsUsable(PopulationNetwork network) => network.Status == NetworkStatus.Finished && network.Checkpoints.Count > 0;
 
     private static string Status(PopulationNetwork network) => network.Status.ToString().ToLowerInvariant();
 }

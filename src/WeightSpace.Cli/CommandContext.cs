@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using WeightSpace.Tasks.Images;
@@ -33,7 +34,7 @@ internal sealed class CommandContext(bool json, ImageLibrary images, TextWriter 
     {
         try
         {
-            Answer answer = command(this);
+            Answer answer = RunOrFirstProblem(command);
             if (json)
                 output.WriteLine(answer.Json.ToJsonString(s_json));
             return answer.ExitCode;
@@ -49,6 +50,20 @@ internal sealed class CommandContext(bool json, ImageLibrary images, TextWriter 
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {
             return Fail(problem.Message, ExitCodes.Failed);
+        }
+    }
+
+    /// <summary>What several threads stumbled over comes as one exception of many; the first says what is wrong.</summary>
+    private Answer RunOrFirstProblem(Func<CommandContext, Answer> command)
+    {
+        try
+        {
+            return command(this);
+        }
+        catch (AggregateException problems)
+        {
+            ExceptionDispatchInfo.Throw(problems.Flatten().InnerExceptions[0]);
+            throw;
         }
     }
 

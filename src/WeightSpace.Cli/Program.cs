@@ -39,6 +39,7 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     VerifyCommand.Create(Context),
     DiffCommand.Create(Context),
     AnalyzeCommand.Create(Context),
+    MapCommand.Create(Context),
     SampleCommand.Create(Context),
     PublishCommand.Create(Context),
     UnpackCommand.Create(Context),

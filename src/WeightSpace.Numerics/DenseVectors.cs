@@ -48,6 +48,122 @@ public static class DenseVectors
             target[i] = Math.FusedMultiplyAdd(scale, source[i], target[i]);
     }
 
+    /// <summary>The same for a source of floats.</summary>
+    public static void AddScaled(Span<double> target, double scale, ReadOnlySpan<float> source)
+    {
+        RequireSameLength(target.Length, source.Length);
+        ref double to = ref MemoryMarshal.GetReference(target);
+        Vector512<double> factor = Vector512.Create(scale);
+        int i = 0;
+        for (; i <= target.Length - Lanes; i += Lanes)
+            Vector512.FusedMultiplyAdd(factor, Widen(source, i), Load(ref to, i)).StoreUnsafe(ref to, (nuint)i);
+        for (; i < target.Length; i++)
+            target[i] = Math.FusedMultiplyAdd(scale, source[i], target[i]);
+    }
+
+    /// <summary>target[i] = source[i], rounded; both of one length.</summary>
+    public static void Narrow(ReadOnlySpan<double> source, Span<float> target)
+    {
+        RequireSameLength(source.Length, target.Length);
+        ref double from = ref MemoryMarshal.GetReference(source);
+        int i = 0;
+        for (; i <= source.Length - (2 * Lanes); i += 2 * Lanes)
+            Vector512.Narrow(Load(ref from, i), Load(ref from, i + Lanes)).CopyTo(target[i..]);
+        for (; i < source.Length; i++)
+            target[i] = (float)source[i];
+    }
+
+    /// <summary>
+    /// squared[i] = max(0, norm + norms[i] - 2 products[i]), the squared distances that inner products give, in double and then rounded; all of one length.
+    /// </summary>
+    public static void SquaredDistances(double norm, ReadOnlySpan<double> norms, ReadOnlySpan<float> products, Span<float> squared)
+    {
+        RequireSameLength(norms.Length, products.Length);
+        RequireSameLength(norms.Length, squared.Length);
+        ref double other = ref MemoryMarshal.GetReference(norms);
+        int i = 0;
+        for (; i <= norms.Length - (2 * Lanes); i += 2 * Lanes)
+        {
+            Vector512<double> low = Squared(norm, Load(ref other, i), Widen(products, i));
+            Vector512<double> high = Squared(norm, Load(ref other, i + Lanes), Widen(products, i + Lanes));
+            Vector512.Narrow(low, high).CopyTo(squared[i..]);
+        }
+        for (; i < norms.Length; i++)
+            squared[i] = (float)Math.Max(0, norm + norms[i] - (2.0 * products[i]));
+    }
+
+    /// <summary>The same from products in double.</summary>
+    public static void SquaredDistances(double norm, ReadOnlySpan<double> norms, ReadOnlySpan<double> products, Span<float> squared)
+    {
+        RequireSameLength(norms.Length, products.Length);
+        RequireSameLength(norms.Length, squared.Length);
+        ref double other = ref MemoryMarshal.GetReference(norms);
+        ref double product = ref MemoryMarshal.GetReference(products);
+        int i = 0;
+        for (; i <= norms.Length - (2 * Lanes); i += 2 * Lanes)
+        {
+            Vector512<double> low = Squared(norm, Load(ref other, i), Load(ref product, i));
+            Vector512<double> high = Squared(norm, Load(ref other, i + Lanes), Load(ref product, i + Lanes));
+            Vector512.Narrow(low, high).CopyTo(squared[i..]);
+        }
+        for (; i < norms.Length; i++)
+            squared[i] = (float)Math.Max(0, norm + norms[i] - (2 * products[i]));
+    }
+
+    private static Vector512<double> Squared(double norm, Vector512<double> norms, Vector512<double> products) =>
+        Vector512.Max(Vector512<double>.Zero, Vector512.Create(norm) + norms - (Vector512.Create(2.0) * products));
+
+    /// <summary>The sum of the values.</summary>
+    public static double Sum(ReadOnlySpan<float> values)
+    {
+        Vector512<double> sum0 = default, sum1 = default;
+        int i = 0;
+        for (; i <= values.Length - (2 * Lanes); i += 2 * Lanes)
+        {
+            sum0 += Widen(values, i);
+            sum1 += Widen(values, i + Lanes);
+        }
+        double total = Sum(sum0 + sum1);
+        for (; i < values.Length; i++)
+            total += values[i];
+        return total;
+    }
+
+    /// <summary>The sum of the squares of the values.</summary>
+    public static double SquaredNorm(ReadOnlySpan<float> values)
+    {
+        Vector512<double> sum0 = default, sum1 = default;
+        int i = 0;
+        for (; i <= values.Length - (2 * Lanes); i += 2 * Lanes)
+        {
+            Vector512<double> first = Widen(values, i), second = Widen(values, i + Lanes);
+            sum0 = Vector512.FusedMultiplyAdd(first, first, sum0);
+            sum1 = Vector512.FusedMultiplyAdd(second, second, sum1);
+        }
+        double total = Sum(sum0 + sum1);
+        for (; i < values.Length; i++)
+            total = Math.FusedMultiplyAdd((double)values[i], values[i], total);
+        return total;
+    }
+
+    /// <summary>a[i], b[i] = cosine a[i] - sine b[i], sine a[i] + cosine b[i]; both of one length.</summary>
+    public static void Rotate(Span<double> a, Span<double> b, double cosine, double sine)
+    {
+        RequireSameLength(a.Length, b.Length);
+        ref double first = ref MemoryMarshal.GetReference(a);
+        ref double second = ref MemoryMarshal.GetReference(b);
+        Vector512<double> c = Vector512.Create(cosine), s = Vector512.Create(sine);
+        int i = 0;
+        for (; i <= a.Length - Lanes; i += Lanes)
+        {
+            Vector512<double> x = Load(ref first, i), y = Load(ref second, i);
+            ((c * x) - (s * y)).StoreUnsafe(ref first, (nuint)i);
+            ((s * x) + (c * y)).StoreUnsafe(ref second, (nuint)i);
+        }
+        for (; i < a.Length; i++)
+            (a[i], b[i]) = ((cosine * a[i]) - (sine * b[i]), (sine * a[i]) + (cosine * b[i]));
+    }
+
     /// <summary>The Euclidean norm.</summary>
     public static double Norm(ReadOnlySpan<double> a) => Math.Sqrt(Dot(a, a));
 

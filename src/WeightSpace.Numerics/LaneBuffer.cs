@@ -18,15 +18,20 @@ public sealed unsafe class LaneBuffer : IDisposable
     /// <summary>So many floats, zeroed, aligned to 64 bytes.</summary>
     public float* Take(long floats) => (float*)TakeBytes(floats * sizeof(float));
 
+    /// <summary>The same in pages of 2 MiB, where there are such, for what takes hundreds of megabytes.</summary>
+    internal float* TakeHuge(long floats) => (float*)TakeBytes(floats * sizeof(float), isHuge: true);
+
     /// <summary>So many offsets, zeroed.</summary>
     public nint* TakeOffsets(long count) => (nint*)TakeBytes(count * sizeof(nint));
 
-    private void* TakeBytes(long bytes)
+    private void* TakeBytes(long bytes, bool isHuge = false)
     {
         // Each part starts at another place of a page: loads and stores a multiple of 4,096 bytes apart wait for each other.
         nuint shift = (nuint)(_parts.Count % 16 * 4 * Lanes.Bytes);
         nuint size = (nuint)(bytes + Lanes.Bytes) + shift;
         byte* part = (byte*)NativeMemory.AlignedAlloc(size, Lanes.Bytes);
+        if (isHuge)
+            HugePages.Advise(part, size);
         NativeMemory.Clear(part, size);
         _parts.Add((nint)part);
         Bytes += bytes;

@@ -41,6 +41,8 @@ public enum RandomPurpose : uint
     Pairs = 21,
     /// <summary>Starts of eigenvalue iterations.</summary>
     Eigenvectors = 23,
+    /// <summary>Random projections; item = direction.</summary>
+    Projection = 29,
     /// <summary>Tests and benchmarks.</summary>
     Testing = 255,
 }

@@ -171,7 +171,8 @@ public sealed class LinearClassifier : IClassifier
             if (left[pivot] <= least)
                 break;
             double norm = Math.Sqrt(left[pivot]);
-            ReadOnlySpan<double> inner = gram.Row(pivot), known = rows.AsSpan(pivot * stride, rank);
+            ReadOnlySpan<float> inner = gram.Row(pivot);
+            ReadOnlySpan<double> known = rows.AsSpan(pivot * stride, rank);
             for (int i = 0; i < count; i++)
             {
                 double further = (inner[i] - DenseVectors.Dot(rows.AsSpan(i * stride, rank), known)) / norm;

@@ -10,10 +10,50 @@ public static class ClusterScores
     public static double AdjustedRandIndex(int[] a, int[] b)
     {
         Contingency table = Contingency.Count(a, b);
+        return AdjustedRandIndex(table.Cells.Values.Sum(Pairs), table.SizesA.Sum(Pairs), table.SizesB.Sum(Pairs), a.Length);
+    }
+
+    /// <summary>
+    /// The same, and what it is without each group of rows, groups in the order in which they appear: for a jackknife of many groups, whose cost then grows with the rows and not with
+    /// their square.
+    /// </summary>
+    public static (double Index, double[] Without) AdjustedRandIndexWithout(int[] a, int[] b, int[] groups)
+    {
+        Contingency table = Contingency.Count(a, b);
+        if (groups.Length != a.Length)
+            throw new ArgumentException($"{groups.Length} groups of {a.Length} rows; expected one for each", nameof(groups));
+        (int[] denseA, _) = Dense(a);
+        (int[] denseB, _) = Dense(b);
         double same = table.Cells.Values.Sum(Pairs), inA = table.SizesA.Sum(Pairs), inB = table.SizesB.Sum(Pairs);
+        int[][] members = Statistics.Intervals.Members(a.Length, groups);
+        double[] without = [.. members.Select(group =>
+        {
+            // Each row that leaves a cell takes as many pairs with it as there are rows left in the cell.
+            double sameLeft = same, leftInA = inA, leftInB = inB;
+            foreach (int row in group)
+            {
+                (int i, int j) = (denseA[row], denseB[row]);
+                sameLeft -= --table.Cells[(i, j)];
+                leftInA -= --table.SizesA[i];
+                leftInB -= --table.SizesB[j];
+            }
+            foreach (int row in group)
+            {
+                (int i, int j) = (denseA[row], denseB[row]);
+                table.Cells[(i, j)]++;
+                table.SizesA[i]++;
+                table.SizesB[j]++;
+            }
+            return AdjustedRandIndex(sameLeft, leftInA, leftInB, a.Length - group.Length);
+        })];
+        return (AdjustedRandIndex(same, inA, inB, a.Length), without);
+    }
+
+    private static double AdjustedRandIndex(double same, double inA, double inB, int rows)
+    {
         if (same == inA && same == inB)
             return 1; // one and the same partition, also where it has no pair or no other
-        double expected = inA * inB / Pairs(a.Length);
+        double expected = inA * inB / Pairs(rows);
         return (same - expected) / (((inA + inB) / 2) - expected);
     }
 
@@ -58,22 +98,28 @@ public static class ClusterScores
         var silhouettes = new double[dense.Length];
         Parallel.For(0, dense.Length, i =>
         {
-            if (sizes[dense[i]] == 1)
-                return;
             var sums = new double[clusters];
             for (int j = 0; j < dense.Length; j++)
                 sums[dense[j]] += distances[i, j];
-            double within = sums[dense[i]] / (sizes[dense[i]] - 1);
-            double other = double.PositiveInfinity;
-            for (int c = 0; c < clusters; c++)
-            {
-                if (c != dense[i])
-                    other = Math.Min(other, sums[c] / sizes[c]);
-            }
-            double larger = Math.Max(within, other);
-            silhouettes[i] = larger > 0 ? (other - within) / larger : 0;
+            silhouettes[i] = Silhouette(sums, sizes, dense[i]);
         });
         return silhouettes;
+    }
+
+    /// <summary>A row's silhouette from the sums of its distances to the rows of each cluster, [clusters], their sizes, and its own cluster.</summary>
+    internal static double Silhouette(ReadOnlySpan<double> sums, int[] sizes, int own)
+    {
+        if (sizes[own] == 1)
+            return 0;
+        double within = sums[own] / (sizes[own] - 1);
+        double other = double.PositiveInfinity;
+        for (int c = 0; c < sizes.Length; c++)
+        {
+            if (c != own)
+                other = Math.Min(other, sums[c] / sizes[c]);
+        }
+        double larger = Math.Max(within, other);
+        return larger > 0 ? (other - within) / larger : 0;
     }
 
     /// <summary>The mean of <see cref="SilhouetteSamples"/>.</summary>

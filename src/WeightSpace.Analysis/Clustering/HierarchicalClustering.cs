@@ -1,3 +1,5 @@
+using WeightSpace.Numerics;
+
 namespace WeightSpace.Analysis.Clustering;
 
 /// <summary>How far two clusters are from each other.</summary>
@@ -43,85 +45,94 @@ public sealed record Dendrogram(int Count, Merge[] Merges)
 /// Agglomerative clustering by nearest-neighbour chains (Murtagh, "A survey of recent advances in hierarchical clustering
 /// algorithms", 1983) with the update of Lance and Williams, "A general theory of classificatory sorting strategies", 1967;
 /// in O(n^2). Ties are broken, merges sorted and nodes numbered as Müllner's algorithm in scipy does ("Modern hierarchical,
-/// agglomerative clustering algorithms", 2011, figure 3).
+/// agglomerative clustering algorithms", 2011, figure 3). Distances are floats, squared for Ward: heights are within 1e-5 of those in double.
 /// </summary>
 public static class HierarchicalClustering
 {
+    /// <summary>The most rows that it takes: the distances of the clusters stand in one array.</summary>
+    public const int MostRows = 40_000;
+
     /// <summary>The dendrogram of the rows under a linkage.</summary>
     public static Dendrogram Fit(DistanceMatrix d, Linkage linkage)
     {
         ArgumentNullException.ThrowIfNull(d);
         if (!Enum.IsDefined(linkage))
             throw new ArgumentException($"linkage {linkage}; expected Ward or Average", nameof(linkage));
-        int count = d.Count;
-        double[] distances = d.ToCondensed();
-        var sizes = new int[count]; // 0 for a cluster that has gone into another
-        Array.Fill(sizes, 1);
+        return Fit(d.Count, linkage, null, (i, row) =>
+        {
+            for (int j = 0; j < row.Length; j++)
+                row[j] = (float)(linkage == Linkage.Ward ? d[i, j] * d[i, j] : d[i, j]);
+        });
+    }
+
+    /// <summary>Ward's dendrogram of the rows of a Gram matrix.</summary>
+    /// <param name="sizes">Where each row stands for several, all in one place: how many; null: one each. [Count]</param>
+    public static Dendrogram Ward(GramMatrix gram, int[]? sizes = null)
+    {
+        ArgumentNullException.ThrowIfNull(gram);
+        if (sizes is not null && (sizes.Length != gram.Count || sizes.Any(size => size < 1)))
+            throw new ArgumentException($"{sizes.Length} sizes of {gram.Count} rows; expected one for each, at least 1", nameof(sizes));
+        double[] norms = gram.SquaredNorms();
+        return Fit(gram.Count, Linkage.Ward, sizes, (i, row) =>
+        {
+            DenseVectors.SquaredDistances(norms[i], norms, gram.Row(i), row);
+            for (int j = 0; j < row.Length && sizes is not null; j++)
+                row[j] = (float)(row[j] * (2.0 * sizes[i] * sizes[j] / (sizes[i] + sizes[j]))); // Ward's distance of two means, squared
+        });
+    }
+
+    /// <summary>Room that a Gram matrix of so many rows needs for <see cref="WardInPlace"/>.</summary>
+    public static int RoomInPlace(int count) => ClusterDistances.Slots(count);
+
+    /// <summary>Ward's dendrogram of the rows of a Gram matrix with <see cref="RoomInPlace"/>, whose memory it takes: the matrix is empty then.</summary>
+    public static Dendrogram WardInPlace(GramMatrix gram)
+    {
+        ArgumentNullException.ThrowIfNull(gram);
+        double[] norms = gram.SquaredNorms();
+        (float[] values, int stride) = gram.Release();
+        if (stride != RoomInPlace(gram.Count))
+            throw new ArgumentException($"a Gram matrix with room for {stride} rows; expected {RoomInPlace(gram.Count)}", nameof(gram));
+        return Fit(new ClusterDistances(gram.Count, Linkage.Ward, null, (i, row) => DenseVectors.SquaredDistances(norms[i], norms, row, row), values), gram.Count, null);
+    }
+
+    private static Dendrogram Fit(int count, Linkage linkage, int[]? sizes, FillRow fill)
+    {
+        if (count > MostRows)
+            throw new ArgumentException($"a dendrogram of {count} rows; expected at most {MostRows}", nameof(count));
+        return Fit(new ClusterDistances(count, linkage, sizes, fill), count, sizes);
+    }
+
+    private static Dendrogram Fit(ClusterDistances clusters, int count, int[]? sizes)
+    {
         var merges = new List<(int X, int Y, double Height)>(count - 1);
-        var chain = new int[count];
+        var chain = new int[count + 1]; // slots of clusters
         int length = 0;
         while (merges.Count < count - 1)
         {
             if (length == 0)
-                chain[length++] = Array.FindIndex(sizes, size => size > 0);
-            int x, y;
-            double nearest;
+                chain[length++] = clusters.First();
             while (true)
             {
-                x = chain[length - 1];
                 // The one before comes first, so that a chain cannot circle among equal distances.
-                y = length > 1 ? chain[length - 2] : -1;
-                nearest = length > 1 ? distances[DistanceMatrix.Index(count, x, y)] : double.PositiveInfinity;
-                for (int i = 0; i < count; i++)
-                {
-                    if (sizes[i] == 0 || i == x)
-                        continue;
-                    double distance = distances[DistanceMatrix.Index(count, x, i)];
-                    if (distance < nearest)
-                        (nearest, y) = (distance, i);
-                }
-                if (length > 1 && y == chain[length - 2])
+                int previous = length > 1 ? chain[length - 2] : -1;
+                int nearest = clusters.Nearest(chain[length - 1], previous);
+                if (nearest == previous)
                     break;
-                chain[length++] = y;
+                chain[length++] = nearest;
             }
             length -= 2;
-            if (x > y)
-                (x, y) = (y, x);
-            merges.Add((x, y, nearest));
-            Join(distances, sizes, x, y, nearest, linkage);
+            merges.Add(clusters.Join(chain[length], chain[length + 1], chain.AsSpan(0, length)));
         }
-        return new Dendrogram(count, Number(count, [.. merges.OrderBy(merge => merge.Height)]));
-    }
-
-    /// <summary>Puts cluster x into y and updates y's distances.</summary>
-    private static void Join(double[] distances, int[] sizes, int x, int y, double height, Linkage linkage)
-    {
-        int count = sizes.Length;
-        double sizeX = sizes[x], sizeY = sizes[y];
-        sizes[x] = 0;
-        sizes[y] = (int)(sizeX + sizeY);
-        for (int i = 0; i < count; i++)
-        {
-            double size = sizes[i];
-            if (size == 0 || i == y)
-                continue;
-            double fromX = distances[DistanceMatrix.Index(count, i, x)];
-            ref double fromY = ref distances[DistanceMatrix.Index(count, i, y)];
-            fromY = linkage == Linkage.Ward
-                ? Math.Sqrt(Math.Max(0,
-                    (((size + sizeX) * fromX * fromX) + ((size + sizeY) * fromY * fromY) - (size * height * height))
-                        / (size + sizeX + sizeY)))
-                : ((sizeX * fromX) + (sizeY * fromY)) / (sizeX + sizeY);
-        }
+        return new Dendrogram(count, Number(count, [.. merges.OrderBy(merge => merge.Height)], sizes));
     }
 
     /// <summary>Turns merges of clusters, each called by one of its rows, into merges of numbered nodes.</summary>
-    private static Merge[] Number(int count, (int X, int Y, double Height)[] sorted)
+    private static Merge[] Number(int count, (int X, int Y, double Height)[] sorted, int[]? rowSizes)
     {
         var parent = new int[(2 * count) - 1];
         var sizes = new int[(2 * count) - 1];
         for (int node = 0; node < parent.Length; node++)
-            (parent[node], sizes[node]) = (node, 1);
+            (parent[node], sizes[node]) = (node, rowSizes is null || node >= count ? 1 : rowSizes[node]);
         var merges = new Merge[sorted.Length];
         for (int m = 0; m < sorted.Length; m++)
         {

@@ -24,23 +24,38 @@ public static class KMeans
     /// Among far more weights than rows Lloyd's algorithm alone stops early, because each row draws the mean of its own
     /// cluster towards it; the exchange accounts for that.
     /// </summary>
-    /// <exception cref="ArgumentException">Not 1 to Count clusters, or no start.</exception>
-    public static KMeansResult Fit(GramMatrix gram, int clusters, int starts, ulong seed)
+    /// <param name="coordinates">
+    /// Where each row lies along the leading directions, [Count, any]; null: not known. With them Lloyd's algorithm goes most of its way there, at a cost
+    /// that does not grow with the square of the rows, and only ends among all distances: the clusters of the leading directions are near those of all (Ding
+    /// and He, "K-means clustering via principal component analysis", 2004).
+    /// </param>
+    /// <exception cref="ArgumentException">Not 1 to Count clusters, no start, or not as many coordinates as rows.</exception>
+    public static KMeansResult Fit(GramMatrix gram, int clusters, int starts, ulong seed, FloatRows? coordinates = null)
     {
         ArgumentNullException.ThrowIfNull(gram);
         if (clusters < 1 || clusters > gram.Count)
             throw new ArgumentException($"{clusters} clusters of {gram.Count} rows; expected 1 to {gram.Count}", nameof(clusters));
         if (starts < 1)
             throw new ArgumentException($"{starts} starts; expected at least 1", nameof(starts));
+        if (coordinates is not null && coordinates.Count != gram.Count)
+            throw new ArgumentException($"coordinates of {coordinates.Count} rows; expected {gram.Count}", nameof(coordinates));
+        double[] norms = gram.SquaredNorms();
+        var labels = new int[starts][];
+        Parallel.For(0, starts, start =>
+        {
+            var random = new RandomStream(seed, RandomPurpose.Clustering, (ulong)start);
+            labels[start] = Nearest(gram, norms, PlusPlusCentres(gram.Count, clusters, ref random, (row, distances) => Distances(gram, norms, row, distances)));
+        });
+        if (coordinates is not null)
+            CentroidKMeans.Lloyd(coordinates, labels, clusters, MostIterations, gram.Count / 1000);
+        double[][] sums = Sums(gram, labels, clusters);
         var results = new KMeansResult[starts];
-        Parallel.For(0, starts,
-            start => results[start] = FitOnce(gram, clusters, new RandomStream(seed, RandomPurpose.Clustering, (ulong)start)));
+        Parallel.For(0, starts, start => results[start] = Finish(new Partition(gram, norms, clusters, labels[start], sums[start])));
         return results.MinBy(result => result.Inertia)!;
     }
 
-    private static KMeansResult FitOnce(GramMatrix gram, int clusters, RandomStream random)
+    private static KMeansResult Finish(Partition partition)
     {
-        var partition = new Partition(gram, clusters, Nearest(gram, PlusPlusCentres(gram, clusters, ref random)));
         int lloyd = 0;
         while (lloyd < MostIterations && partition.LloydPass())
             lloyd++;
@@ -50,20 +65,41 @@ public static class KMeans
         return new KMeansResult(ClusterScores.Dense(partition.Labels).Labels, partition.Inertia(), lloyd + exchange + 2);
     }
 
+    /// <summary>S of every start in one pass over the Gram matrix, [starts][clusters, count].</summary>
+    private static double[][] Sums(GramMatrix gram, int[][] labels, int clusters)
+    {
+        using var members = new FloatRows(labels.Length * clusters, gram.Count);
+        for (int start = 0; start < labels.Length; start++)
+        {
+            for (int i = 0; i < gram.Count; i++)
+                members[(start * clusters) + labels[start][i]][i] = 1;
+        }
+        double[][] sums = [.. labels.Select(_ => new double[clusters * gram.Count])];
+        gram.Multiply(members, (in ProductTile tile) =>
+        {
+            for (int r = 0; r < tile.Rows; r++)
+            {
+                (int start, int cluster) = Math.DivRem(tile.FirstRow + r, clusters);
+                tile[r].CopyTo(sums[start].AsSpan((cluster * gram.Count) + tile.FirstColumn));
+            }
+        });
+        return sums;
+    }
+
     /// <summary>
     /// Rows as first centres: each next one is drawn with probability in proportion to its squared distance from those before,
     /// the best of 2 + ln k draws (Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", 2007, and the
     /// greedy variant in its section 5).
     /// </summary>
-    private static int[] PlusPlusCentres(GramMatrix gram, int clusters, ref RandomStream random)
+    /// <param name="distances">Writes the squared distances of all rows from one.</param>
+    internal static int[] PlusPlusCentres(int count, int clusters, ref RandomStream random, Action<int, double[]> distances)
     {
-        int count = gram.Count;
         int trials = 2 + (int)Math.Log(clusters);
         var centres = new int[clusters];
         centres[0] = random.NextBelow(count);
         var nearest = new double[count];
-        for (int i = 0; i < count; i++)
-            nearest[i] = gram.SquaredDistance(i, centres[0]);
+        distances(centres[0], nearest);
+        double[] fromCandidate = new double[count], fromBest = new double[count];
         for (int c = 1; c < clusters; c++)
         {
             double total = nearest.Sum();
@@ -71,14 +107,17 @@ public static class KMeans
             for (int trial = 0; trial < trials; trial++)
             {
                 int candidate = Draw(nearest, total, centres.AsSpan(0, c), ref random);
+                distances(candidate, fromCandidate);
                 double potential = 0;
                 for (int i = 0; i < count; i++)
-                    potential += Math.Min(nearest[i], gram.SquaredDistance(i, candidate));
-                if (potential < lowest)
-                    (lowest, centres[c]) = (potential, candidate);
+                    potential += Math.Min(nearest[i], fromCandidate[i]);
+                if (potential >= lowest)
+                    continue;
+                (lowest, centres[c]) = (potential, candidate);
+                (fromBest, fromCandidate) = (fromCandidate, fromBest);
             }
             for (int i = 0; i < count; i++)
-                nearest[i] = Math.Min(nearest[i], gram.SquaredDistance(i, centres[c]));
+                nearest[i] = Math.Min(nearest[i], fromBest[i]);
         }
         return centres;
     }
@@ -105,20 +144,32 @@ public static class KMeans
         return row;
     }
 
-    private static int[] Nearest(GramMatrix gram, int[] centres)
+    private static int[] Nearest(GramMatrix gram, double[] norms, int[] centres)
     {
         var labels = new int[gram.Count];
-        for (int i = 0; i < labels.Length; i++)
+        double[] nearest = new double[gram.Count], distances = new double[gram.Count];
+        Array.Fill(nearest, double.PositiveInfinity);
+        for (int c = 0; c < centres.Length; c++)
         {
-            for (int c = 1; c < centres.Length; c++)
+            Distances(gram, norms, centres[c], distances);
+            for (int i = 0; i < labels.Length; i++)
             {
-                if (gram.SquaredDistance(i, centres[c]) < gram.SquaredDistance(i, centres[labels[i]]))
-                    labels[i] = c;
+                if (distances[i] < nearest[i])
+                    (nearest[i], labels[i]) = (distances[i], c);
             }
         }
         for (int c = 0; c < centres.Length; c++)
             labels[centres[c]] = c; // equal rows would leave the later centre without even its own
         return labels;
+    }
+
+    /// <summary>The squared distances of all rows from one, as <see cref="GramMatrix.SquaredDistance"/> has them.</summary>
+    private static void Distances(GramMatrix gram, double[] norms, int row, double[] distances)
+    {
+        ReadOnlySpan<float> products = gram.Row(row);
+        for (int i = 0; i < distances.Length; i++)
+            distances[i] = Math.Max(0, norms[i] + norms[row] - (2.0 * products[i]));
+        distances[row] = 0;
     }
 
     /// <summary>
@@ -127,24 +178,25 @@ public static class KMeans
     private sealed class Partition
     {
         private readonly GramMatrix _gram;
+        private readonly double[] _norms;
         private readonly int _clusters;
         private readonly int[] _sizes;
         private readonly double[] _sums; // S, [clusters, count]
         private readonly double[] _squares; // Q, [clusters]
+        private readonly double[] _scales, _offsets; // of the squared distances, [clusters]
 
-        public Partition(GramMatrix gram, int clusters, int[] labels)
+        public Partition(GramMatrix gram, double[] norms, int clusters, int[] labels, double[] sums)
         {
             _gram = gram;
+            _norms = norms;
             _clusters = clusters;
             Labels = labels;
             _sizes = new int[clusters];
-            _sums = new double[clusters * gram.Count];
+            _sums = sums;
             _squares = new double[clusters];
-            for (int i = 0; i < labels.Length; i++)
-            {
-                _sizes[labels[i]]++;
-                DenseVectors.AddScaled(Sums(labels[i]), 1, gram.Row(i));
-            }
+            (_scales, _offsets) = (new double[clusters], new double[clusters]);
+            foreach (int label in labels)
+                _sizes[label]++;
             SumSquares();
         }
 
@@ -155,36 +207,22 @@ public static class KMeans
         /// <summary>Assigns every row to the nearest mean; false when none moved.</summary>
         public bool LloydPass()
         {
-            var next = new int[Labels.Length];
+            int[] next = [.. Labels]; // a row stays where means are equally near
             var distances = new double[Labels.Length];
-            var sizes = new int[_clusters];
             for (int i = 0; i < next.Length; i++)
-            {
-                next[i] = Labels[i]; // a row stays where means are equally near
                 distances[i] = SquaredDistance(i, next[i]);
-                for (int c = 0; c < _clusters; c++)
+            for (int c = 0; c < _clusters; c++)
+            {
+                ReadOnlySpan<double> sums = Sums(c);
+                (double scale, double offset) = (_scales[c], _offsets[c]);
+                for (int i = 0; i < sums.Length; i++)
                 {
-                    double distance = SquaredDistance(i, c);
+                    double distance = _norms[i] - (sums[i] * scale) + offset;
                     if (distance < distances[i])
                         (next[i], distances[i]) = (c, distance);
                 }
-                sizes[next[i]]++;
             }
-            for (int c = 0; c < _clusters; c++)
-            {
-                if (sizes[c] > 0)
-                    continue;
-                // An empty cluster takes the row that lies farthest from its mean, as scikit-learn has it.
-                int farthest = -1;
-                for (int i = 0; i < next.Length; i++)
-                {
-                    if (sizes[next[i]] > 1 && (farthest < 0 || distances[i] > distances[farthest]))
-                        farthest = i;
-                }
-                sizes[next[farthest]]--;
-                sizes[c]++;
-                (next[farthest], distances[farthest]) = (c, 0);
-            }
+            CentroidKMeans.FillEmpty(next, distances, _clusters);
             bool moved = false;
             for (int i = 0; i < next.Length; i++)
             {
@@ -211,7 +249,7 @@ public static class KMeans
                     continue;
                 double saved = SquaredDistance(i, from) * _sizes[from] / (_sizes[from] - 1);
                 // A gain below the rounding of the sums is none, or two rows could change places for ever.
-                double lowest = saved - (1e-9 * Math.Abs(_gram[i, i]));
+                double lowest = saved - (1e-9 * Math.Abs(_norms[i]));
                 int to = from;
                 for (int c = 0; c < _clusters; c++)
                 {
@@ -222,9 +260,11 @@ public static class KMeans
                 if (to == from)
                     continue;
                 // Q_a of a less i: Q - 2 S_ia + g_ii; of b with i: Q + 2 S_ib + g_ii.
-                _squares[from] += _gram[i, i] - (2 * Sums(from)[i]);
-                _squares[to] += _gram[i, i] + (2 * Sums(to)[i]);
+                _squares[from] += _norms[i] - (2 * Sums(from)[i]);
+                _squares[to] += _norms[i] + (2 * Sums(to)[i]);
                 Move(i, to);
+                Scale(from);
+                Scale(to);
                 moved = true;
             }
             SumSquares();
@@ -234,16 +274,19 @@ public static class KMeans
         /// <summary>The sum over clusters of g_ii over their rows, less Q_c / n_c.</summary>
         public double Inertia()
         {
-            double inertia = _gram.Trace;
+            double inertia = _norms.Sum();
             for (int c = 0; c < _clusters; c++)
                 inertia -= _squares[c] / _sizes[c];
             return Math.Max(0, inertia);
         }
 
-        private double SquaredDistance(int i, int cluster)
+        private double SquaredDistance(int i, int cluster) => _norms[i] - (_sums[(cluster * _gram.Count) + i] * _scales[cluster]) + _offsets[cluster];
+
+        /// <summary>2 / n_c and Q_c / n_c^2, after a change of either.</summary>
+        private void Scale(int cluster)
         {
             double size = _sizes[cluster];
-            return _gram[i, i] - (2 * _sums[(cluster * _gram.Count) + i] / size) + (_squares[cluster] / (size * size));
+            (_scales[cluster], _offsets[cluster]) = (2 / size, _squares[cluster] / (size * size));
         }
 
         private void Move(int i, int to)
@@ -261,6 +304,8 @@ public static class KMeans
             Array.Clear(_squares);
             for (int i = 0; i < Labels.Length; i++)
                 _squares[Labels[i]] += Sums(Labels[i])[i];
+            for (int c = 0; c < _clusters; c++)
+                Scale(c);
         }
     }
 }

@@ -25,9 +25,7 @@ public sealed record PrincipalComponents(double[] Variances, double[] VarianceSh
         double trace = centred.Trace;
         for (int i = 0; i < rows; i++)
         {
-            double sum = 0;
-            foreach (double value in centred.Row(i))
-                sum += value;
+            double sum = DenseVectors.Sum(centred.Row(i));
             // Centred rows sum to nothing; rounding in float leaves some 1e-7 of each product.
             if (Math.Abs(sum) > 1e-4 * Math.Sqrt(rows * centred[i, i] * trace))
                 throw new ArgumentException(
@@ -50,7 +48,8 @@ public sealed record PrincipalComponents(double[] Variances, double[] VarianceSh
         return new PrincipalComponents(variances, shares, scores);
     }
 
-    private static int Sign(double[] vector)
+    /// <summary>1 or -1, so that the value of largest magnitude (the first of equal ones) becomes positive.</summary>
+    internal static int Sign(IEnumerable<double> vector)
     {
         double most = 0;
         foreach (double value in vector)

@@ -128,10 +128,19 @@ public static class Intervals
         var without = new double[members.Length];
         Parallel.For(0, members.Length, group =>
             without[group] = statisticOfKeptRows([.. Enumerable.Range(0, rows).Where(row => dense[row] != group)]));
+        return (estimate, Jackknife(estimate, without, level));
+    }
+
+    /// <summary>The same interval from the scores without each of the groups, at least 2.</summary>
+    public static Interval Jackknife(double estimate, double[] without, double level = 0.95)
+    {
+        ArgumentNullException.ThrowIfNull(without);
+        if (without.Length < 2)
+            throw new ArgumentException($"{without.Length} scores; a jackknife expects at least 2, one without each group", nameof(without));
         double mean = without.Average();
-        double error = Math.Sqrt((members.Length - 1.0) / members.Length * without.Sum(value => (value - mean) * (value - mean)));
+        double error = Math.Sqrt((without.Length - 1.0) / without.Length * without.Sum(value => (value - mean) * (value - mean)));
         double half = NormalQuantile(level) * error;
-        return (estimate, new Interval(estimate - half, estimate + half));
+        return new Interval(estimate - half, estimate + half);
     }
 
     /// <summary>The value below which a share of sorted values lies, linear between two of them (numpy's default).</summary>

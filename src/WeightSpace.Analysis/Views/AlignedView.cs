@@ -28,6 +28,8 @@ public sealed class AlignedView : IView
 
     public bool IsStandardised => false;
 
+    public bool IsFitted => _matching is not null;
+
     public bool Reads(Architecture architecture) => UnitGroup.Of(architecture.Parameters).Count > 0;
 
     public string[] FeatureNames(Architecture architecture) => new RawView().FeatureNames(architecture);

@@ -29,6 +29,9 @@ public interface IView
     /// <summary>Whether the view is defined for networks of this architecture.</summary>
     bool Reads(Architecture architecture) => true;
 
+    /// <summary>Whether it can compute as it is; otherwise <see cref="Fit"/> gives the view that can.</summary>
+    bool IsFitted => true;
+
     /// <summary>The view for one population; itself, unless it needs something of the population (a reference to align to).</summary>
     /// <param name="weights">All its networks at one moment, [networks, parameter].</param>
     IView Fit(Architecture architecture, ReadOnlyMemory<float> weights) => this;

@@ -1,5 +1,5 @@
-using MathNet.Numerics.LinearAlgebra;
 using WeightSpace.Networks;
+using WeightSpace.Numerics;
 
 namespace WeightSpace.Analysis.Views;
 
@@ -66,9 +66,22 @@ public sealed class SpectralView : IView
                 sink.Add(owner, "singular", i, "", norm);
             return;
         }
-        // The transpose has the same singular values; it is the one that MathNet's column-major storage reads here.
-        Vector<double> singular = Matrix<double>.Build.Dense(columns, rows, values).Svd(computeVectors: false).S;
+        // The eigenvalues of the smaller of W W^T and W^T W are their squares: a value is right to 1e-8 of the largest one.
+        bool isWide = rows <= columns;
+        int side = Math.Min(rows, columns), terms = Math.Max(rows, columns);
+        var squares = new double[side * side];
+        for (int i = 0; i < side; i++)
+        {
+            for (int j = 0; j <= i; j++)
+            {
+                double sum = 0;
+                for (int k = 0; k < terms; k++)
+                    sum += isWide ? values[(i * columns) + k] * values[(j * columns) + k] : values[(k * columns) + i] * values[(k * columns) + j];
+                squares[(i * side) + j] = squares[(j * side) + i] = sum;
+            }
+        }
+        double[] eigenvalues = SymmetricEigen.Decompose(side, squares, wanted: 0).Values;
         for (int i = 0; i < count; i++)
-            sink.Add(owner, "singular", i, "", singular[i]);
+            sink.Add(owner, "singular", i, "", Math.Sqrt(Math.Max(0, eigenvalues[i])));
     }
 }

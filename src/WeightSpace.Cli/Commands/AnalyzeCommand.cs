@@ -52,19 +52,8 @@ internal static class AnalyzeCommand
         Zoo zoo = Zoo.Open(folder);
         AnalysisResult result;
         using (ProgressLine progress = context.Progress())
-        {
-            // Not Progress<T>, which would report later and on other threads.
-            var report = new Reporter(done => progress.Report(done.Stage, done.Done, done.Total, $"{done.Done} of {done.Total}", speed => $"{Units.Short(speed)}/s"));
-            result = ZooAnalysis.Run(ZooPopulation.Of(zoo), options, report, context.Stop);
-        }
-        try
-        {
-            Directory.CreateDirectory(output);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new IOException($"{output}: the folder could not be made: {error.Message}", error);
-        }
+            result = ZooAnalysis.Run(ZooPopulation.Of(zoo), options, new AnalysisReporter(progress), context.Stop);
+        MakeFolder(output);
         string html = Path.Combine(output, ReportName), numbers = Path.Combine(output, NumbersName);
         byte[] json = AnalysisJson.Write(result);
         AtomicFile.Write(numbers, stream => stream.Write(json));
@@ -76,6 +65,19 @@ internal static class AnalyzeCommand
         });
         context.Text.WriteLine($"{html}: the report; {numbers}: its numbers");
         return (result, new Answer(new JsonObject { ["report"] = html, ["analysis"] = numbers, ["result"] = JsonNode.Parse(json) }));
+    }
+
+    /// <summary>Makes a folder for results where there is none.</summary>
+    public static void MakeFolder(string folder)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{folder}: the folder could not be made: {error.Message}", error);
+        }
     }
 
     // Four sentences fit a terminal; the report has all of them, with their controls.
@@ -115,10 +117,5 @@ internal static class AnalyzeCommand
             column += word.Length;
         }
         return text.ToString();
-    }
-
-    private sealed class Reporter(Action<AnalysisProgress> action) : IProgress<AnalysisProgress>
-    {
-        public void Report(AnalysisProgress value) => action(value);
     }
 }

@@ -187,6 +187,57 @@ public sealed class ClusteringTests
     }
 
     [Fact]
+    public void Rand_index_without_each_group_is_that_of_the_rest()
+    {
+        for (ulong seed = 0; seed < 5; seed++)
+        {
+            int[] a = Planted.Labels(40, 4, seed), b = Planted.Labels(40, 3, seed + 50), groups = Planted.Labels(40, 9, seed + 90);
+            (double index, double[] without) = ClusterScores.AdjustedRandIndexWithout(a, b, groups);
+            Assert.Equal(ClusterScores.AdjustedRandIndex(a, b), index);
+            int[] distinct = [.. groups.Distinct()];
+            Assert.Equal(distinct.Length, without.Length);
+            for (int g = 0; g < distinct.Length; g++)
+            {
+                int[] kept = [.. Enumerable.Range(0, 40).Where(row => groups[row] != distinct[g])];
+                Assert.Equal(ClusterScores.AdjustedRandIndex([.. kept.Select(row => a[row])], [.. kept.Select(row => b[row])]), without[g], 1e-12);
+            }
+        }
+    }
+
+    [Fact]
+    public void Ward_trees_of_many_merges_agree_with_merging_the_nearest_pair()
+    {
+        // Enough rows that what is alive moves to the front several times, and columns are written in blocks of sixteen.
+        FeatureMatrix x = Planted.Noise(90, 6, 5);
+        var gram = GramMatrix.Compute(x.Values, 90, 6, centre: true);
+        using FloatRows centred = FloatRows.Copy(x.Values, 90, 6, centre: true);
+        Dendrogram tree = HierarchicalClustering.Ward(gram);
+        Assert.Equal(tree.Merges, HierarchicalClustering.WardInPlace(GramMatrix.Compute(centred, HierarchicalClustering.RoomInPlace(90), TestContext.Current.CancellationToken)).Merges);
+        List<(double Height, int Size)> expected = NearestPairMerges(x, Linkage.Ward);
+        for (int m = 0; m < 89; m++)
+        {
+            Assert.Equal(expected[m].Height, tree.Merges[m].Height, 1e-5 * expected[m].Height);
+            Assert.Equal(expected[m].Size, tree.Merges[m].Size);
+        }
+    }
+
+    [Fact]
+    public void A_tree_of_means_with_sizes_goes_on_where_their_rows_were_merged()
+    {
+        (FeatureMatrix x, _) = Planted.Clusters(60, 40, 12, 3, 2);
+        Dendrogram whole = HierarchicalClustering.Ward(GramMatrix.Compute(x.Values, 60, 40, centre: true));
+        int[] leaves = whole.Cut(12);
+        using FloatRows rows = FloatRows.Copy(x.Values, 60, 40, centre: true), means = CentroidKMeans.MeansOf(rows, leaves, 12, out int[] sizes);
+        Dendrogram upper = HierarchicalClustering.Ward(GramMatrix.Compute(means, cancellation: TestContext.Current.CancellationToken), sizes);
+        for (int m = 0; m < 11; m++)
+        {
+            Assert.Equal(whole.Merges[48 + m].Height, upper.Merges[m].Height, 1e-4 * whole.Merges[48 + m].Height);
+            Assert.Equal(whole.Merges[48 + m].Size, upper.Merges[m].Size);
+        }
+        Assert.Throws<ArgumentException>(() => HierarchicalClustering.Ward(GramMatrix.Compute(means, cancellation: TestContext.Current.CancellationToken), [1, 2]));
+    }
+
+    [Fact]
     public void Silhouettes_by_hand()
     {
         // Rows at 0, 1 and 10, 12 on a line, and one alone at 30.

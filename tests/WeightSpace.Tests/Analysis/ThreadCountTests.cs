@@ -28,7 +28,7 @@ public sealed class ThreadCountTests
         double[] values = [.. x.Row(0).ToArray().Select(value => (double)value)];
         var results = new List<double>();
         for (int i = 0; i < x.Rows; i++)
-            results.AddRange(gram.Row(i));
+            results.AddRange(gram.Row(i).ToArray().Select(value => (double)value));
         results.AddRange(LeadingEigenpairs.Krylov(gram, 5).Values);
         results.Add(KMeans.Fit(gram, 4, 6, 1).Inertia);
         results.AddRange(ClusterScores.SilhouetteSamples(distances, labels));

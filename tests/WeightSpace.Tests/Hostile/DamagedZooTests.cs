@@ -150,18 +150,6 @@ public sealed class DamagedZooTests
         Assert.Contains($"arithmetic version 1; this program computes version {Recipe.Arithmetic}", error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Version 1 had no subsets.</summary>
-    [Fact]
-    public void AZooOfTheFirstVersionIsReadAsEver()
-    {
-        using TestZoo test = TestZoo.Written();
-        ChangeManifest(test, "\"format_version\": 2", "\"format_version\": 1");
-        ChangeManifest(test, "  \"subset\": null,\n", "");
-        Zoo zoo = Zoo.Open(test.Folder);
-        Assert.Equal((64, null), (zoo.Networks.Count, zoo.Manifest.NetworksPerClass));
-        zoo.CheckDigests(null, CancellationToken.None);
-    }
-
     /// <summary>Replaces the first of a text in the manifest and gives it a digest that matches.</summary>
     private static void ChangeManifest(TestZoo test, string find, string replace)
     {
