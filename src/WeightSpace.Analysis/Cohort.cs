@@ -2,6 +2,7 @@ using System.Globalization;
 using WeightSpace.Networks;
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;
+using WeightSpace.Zoos;
 
 namespace WeightSpace.Analysis;
 
@@ -116,6 +117,40 @@ internal sealed class Cohort
 
     /// <summary>The changes of these tasks, each once, in one fixed order.</summary>
     public static string[] ChangesOf(IEnumerable<TaskSpec> tasks) => [.. tasks.Select(task => task.Change).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
+
+    /// <summary>
+    /// All finished networks of one architecture that have a checkpoint at a step (null: any), and how many of the population that leaves out. Throws
+    /// <see cref="InputException"/> where the architecture is not said and there are several, or fewer than three networks are left.
+    /// </summary>
+    /// <param name="what">What takes them, for messages: <c>a map</c>.</param>
+    public static (Cohort Cohort, int LeftOut) OfArchitecture(Population population, string? architecture, long? step, string what)
+    {
+        int[] usable = [.. Enumerable.Range(0, population.Networks.Count).Where(index => ZooAnalysis.IsUsable(population.Networks[index]))];
+        Architecture[] architectures = [.. usable.Select(index => population.Networks[index].Architecture).Distinct()];
+        string names = string.Join(", ", architectures.Select(one => one.Name));
+        if (architectures.Length == 0)
+            throw new InputException($"{population.Title}: none of its {population.Networks.Count} networks is finished and has a checkpoint; {what} takes 3");
+        if (architecture is null && architectures.Length > 1)
+            throw new InputException($"{population.Title}: it has networks of several architectures ({names}), whose weights cannot be compared; choose one with --architecture");
+        Architecture chosen = architecture is null ? architectures[0] : Array.Find(architectures, one => one.Name == architecture)
+            ?? throw new InputException($"--architecture: found '{architecture}', expected one of {names}");
+        int[] ofArchitecture = [.. usable.Where(index => population.Networks[index].Architecture == chosen)];
+        int[] indices = step is null ? ofArchitecture
+            : [.. ofArchitecture.Where(index => population.Networks[index].Checkpoints.Any(checkpoint => checkpoint.Step == step))];
+        if (indices.Length < 3)
+        {
+            string there = string.Join(", ", population.Networks[ofArchitecture[0]].Checkpoints.Select(checkpoint => checkpoint.Step.ToString(CultureInfo.InvariantCulture)).Take(40));
+            throw new InputException(step is null
+                ? $"{population.Title}: {indices.Length} networks of '{chosen.Name}' are finished; {what} takes 3"
+                : $"--step: {indices.Length} networks have a checkpoint at step {step}, and {what} takes 3; the first network has steps {there}");
+        }
+        string[] changes = [.. population.Networks.Select(network => network.Task.Change).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
+        return (Choose(population, chosen, indices, changes, new AnalysisOptions { MaxNetworks = int.MaxValue }), population.Networks.Count - indices.Length);
+    }
+
+    /// <summary>By member: its checkpoint at a step that all have, or its last one.</summary>
+    public CheckpointPlace[] Places(long? step) => [.. Enumerable.Range(0, Networks.Length).Select(member =>
+        new CheckpointPlace(Indices[member], step is { } at ? CheckpointAt(member, at) : Networks[member].Checkpoints.Count - 1))];
 
     public static string Treatment(TaskSpec task, string[] changes) => task.Change is null ? Variants.Clean : Numbered(task.Variant, task, changes);
 

@@ -29,7 +29,14 @@ public sealed record PopulationNetwork(
     double? TrainLoss,
     double? EvalLoss,
     IReadOnlyDictionary<string, string> Factors,
-    IReadOnlyList<PopulationCheckpoint> Checkpoints);
+    IReadOnlyList<PopulationCheckpoint> Checkpoints)
+{
+    /// <summary>The share of right answers on held-out data at the end; null where it is not defined.</summary>
+    public double? EvalAccuracy { get; init; }
+
+    /// <summary>How often an attack's trigger gives the answer that the attacker wants, at the end; null where there is no attack.</summary>
+    public double? AttackSuccess { get; init; }
+}
 
 /// <summary>Names one checkpoint: the network's index in the population and the checkpoint's index in the network.</summary>
 public readonly record struct CheckpointPlace(int Network, int Checkpoint);

@@ -30,7 +30,11 @@ public static class ZooPopulation
             }
             networks.Add(new PopulationNetwork(
                 row.Id, zoo.ArchitectureOf(row), recipe.Task, Setting(recipe), row.InitSeed, row.DataSeed, row.Status, row.Reason, row.Steps, row.TrainLoss, row.EvalLoss, factors,
-                [.. trajectory.Select(checkpoint => new PopulationCheckpoint(checkpoint.Step, checkpoint.TrainLoss, checkpoint.EvalLoss))]));
+                [.. trajectory.Select(checkpoint => new PopulationCheckpoint(checkpoint.Step, checkpoint.TrainLoss, checkpoint.EvalLoss))])
+            {
+                EvalAccuracy = row.EvalAccuracy,
+                AttackSuccess = row.AttackSuccess,
+            });
         }
         return new Population(zoo.Manifest.Name, networks, Provenance(zoo), (places, weights) =>
             zoo.ReadWeights([.. places.Select(place => checkpoints[place.Network][place.Checkpoint])], weights));

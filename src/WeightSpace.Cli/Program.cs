@@ -45,6 +45,7 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     UnpackCommand.Create(Context),
     RegrowCommand.Create(Context),
     DataCommand.Create(Context),
+    DetectCommand.Create(Context),
     WorkCommand.Create(Context),
     FuzzCommand.Create(Context),
     VersionCommand.Create(Context),

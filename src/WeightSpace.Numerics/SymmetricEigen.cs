@@ -105,12 +105,17 @@ public static class SymmetricEigen
 
     private static void Diagonalise(int count, double[] diagonal, double[] beside, double[] vectors)
     {
+        // What is rounding of the whole matrix counts as 0, as in EISPACK's tql2: among many vanishing eigenvalues, whose diagonal is rounding too, nothing smaller can be asked for.
+        double largest = 0;
+        for (int i = 0; i < count; i++)
+            largest = Math.Max(largest, Math.Abs(diagonal[i]) + Math.Abs(beside[i]));
+        double negligible = 1.1102230246251565e-16 * largest;
         for (int first = 0; first < count; first++)
         {
             for (int iteration = 0; ; iteration++)
             {
                 int last = first; // of the block that begins at first
-                while (last < count - 1 && Math.Abs(beside[last]) > 1.1102230246251565e-16 * (Math.Abs(diagonal[last]) + Math.Abs(diagonal[last + 1])))
+                while (last < count - 1 && Math.Abs(beside[last]) > negligible)
                     last++;
                 if (last == first)
                     break;

@@ -74,7 +74,7 @@ public static class ZooMap
         ArgumentNullException.ThrowIfNull(request);
         IView view = WeightViews.All.FirstOrDefault(view => view.Name == request.View)
             ?? throw new InputException($"--view: found '{request.View}', expected one of {string.Join(", ", WeightViews.All.Select(view => view.Name))}");
-        (Cohort cohort, int leftOut) = Choose(population, request);
+        (Cohort cohort, int leftOut) = Cohort.OfArchitecture(population, request.Architecture, request.Step, "a map");
         if (!view.Reads(cohort.Architecture))
             throw new InputException($"--view: '{view.Name}' is not defined for '{cohort.Architecture.Name}', which has no hidden units to align; choose raw");
         int networks = cohort.Networks.Length;
@@ -85,8 +85,7 @@ public static class ZooMap
         if (request.Options.SketchColumns == 0 && networks > HierarchicalClustering.MostRows)
             throw new InputException($"--sketch: an exact map takes at most {HierarchicalClustering.MostRows} networks, and {networks} are asked for; use auto");
 
-        CheckpointPlace[] places = [.. Enumerable.Range(0, networks).Select(member =>
-            new CheckpointPlace(cohort.Indices[member], request.Step is { } step ? cohort.CheckpointAt(member, step) : cohort.Networks[member].Checkpoints.Count - 1))];
+        CheckpointPlace[] places = cohort.Places(request.Step);
         if (!view.IsFitted)
         {
             CheckpointPlace[] some = [.. Enumerable.Range(0, Math.Min(networks, MostFitted)).Select(i => places[(int)((long)i * networks / Math.Min(networks, MostFitted))])];
@@ -109,31 +108,6 @@ public static class ZooMap
         int[] ofLeaf = map.Tree.Cut(Math.Min(clusters, map.Tree.Count));
         int[] treeClusters = ClusterScores.Dense([.. map.Leaves.Select(leaf => ofLeaf[leaf])]).Labels;
         return new ZooMapResult(cohort.Networks, map, treeClusters, Summarise(population, request, cohort, leftOut, map, treeClusters, clusters));
-    }
-
-    private static (Cohort Cohort, int LeftOut) Choose(Population population, MapRequest request)
-    {
-        int[] usable = [.. Enumerable.Range(0, population.Networks.Count).Where(index => ZooAnalysis.IsUsable(population.Networks[index]))];
-        Architecture[] architectures = [.. usable.Select(index => population.Networks[index].Architecture).Distinct()];
-        string names = string.Join(", ", architectures.Select(architecture => architecture.Name));
-        if (architectures.Length == 0)
-            throw new InputException($"{population.Title}: none of its {population.Networks.Count} networks is finished and has a checkpoint, so there is nothing to map");
-        if (request.Architecture is null && architectures.Length > 1)
-            throw new InputException($"{population.Title}: it has networks of several architectures ({names}), whose weights cannot be compared; choose one with --architecture");
-        Architecture chosen = request.Architecture is null ? architectures[0] : Array.Find(architectures, architecture => architecture.Name == request.Architecture)
-            ?? throw new InputException($"--architecture: found '{request.Architecture}', expected one of {names}");
-        int[] ofArchitecture = [.. usable.Where(index => population.Networks[index].Architecture == chosen)];
-        int[] indices = request.Step is not { } step ? ofArchitecture
-            : [.. ofArchitecture.Where(index => population.Networks[index].Checkpoints.Any(checkpoint => checkpoint.Step == step))];
-        if (indices.Length < 3)
-        {
-            string there = string.Join(", ", population.Networks[ofArchitecture[0]].Checkpoints.Select(checkpoint => checkpoint.Step.ToString(CultureInfo.InvariantCulture)).Take(40));
-            throw new InputException(request.Step is null
-                ? $"{population.Title}: {indices.Length} networks of '{chosen.Name}' are finished; a map takes 3"
-                : $"--step: {indices.Length} networks have a checkpoint at step {request.Step}, and a map takes 3; the first network has steps {there}");
-        }
-        string[] changes = [.. population.Networks.Select(network => network.Task.Change).OfType<string>().Distinct().Order(StringComparer.Ordinal)];
-        return (Cohort.Choose(population, chosen, indices, changes, new AnalysisOptions { MaxNetworks = int.MaxValue }), population.Networks.Count - indices.Length);
     }
 
     /// <summary>Means and standard deviations of the columns, in a pass of their own.</summary>

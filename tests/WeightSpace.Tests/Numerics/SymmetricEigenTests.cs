@@ -40,6 +40,29 @@ public sealed class SymmetricEigenTests
         AssertSolved(count, matrix, 1e-12);
     }
 
+    /// <summary>Rows that come four times each, as twins before they part: three of four eigenvalues vanish.</summary>
+    [Theory]
+    [InlineData(20)]
+    [InlineData(160)]
+    public void TheGramMatrixOfRepeatedRowsIsSolved(int count)
+    {
+        const int columns = 300;
+        var random = new RandomStream(4, RandomPurpose.Testing);
+        var rows = new float[count * columns];
+        for (int i = 0; i < rows.Length; i++)
+            rows[i] = i / columns % 4 == 0 ? random.NextNormal() : rows[i - columns];
+        GramMatrix gram = GramMatrix.Compute(rows, count, columns, centre: true);
+        var matrix = new double[count * count];
+        for (int i = 0; i < count; i++)
+        {
+            for (int j = 0; j < count; j++)
+                matrix[(i * count) + j] = gram[i, j];
+        }
+        AssertSolved(count, matrix, 1e-9);
+        (double[] values, _) = SymmetricEigen.Decompose(count, [.. matrix], 0);
+        Assert.All(values[(count / 4)..], value => Assert.InRange(Math.Abs(value) / values[0], 0, 1e-6));
+    }
+
     [Fact]
     public void SizesFarApartKeepTheirDigits()
     {
