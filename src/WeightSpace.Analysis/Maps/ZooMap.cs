@@ -1,8 +1,6 @@
-using System.Globalization;
 using WeightSpace.Analysis.Clustering;
 using WeightSpace.Analysis.Statistics;
 using WeightSpace.Analysis.Views;
-using WeightSpace.Networks;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Analysis.Maps;
