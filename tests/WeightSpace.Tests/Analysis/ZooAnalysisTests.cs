@@ -196,7 +196,7 @@ public sealed class ZooAnalysisTests
                 for (int i = 0; i < places.Count; i++)
                 {
                     for (int w = 0; w < 24; w++)
-                        weights[(i * count) + offset + w] *= 1 + (2 * (int)((MachineTask)population.Networks[places[i].Network].Task).Machine);
+                        weights[(i * count) + offset + w] += 2 * (int)((MachineTask)population.Networks[places[i].Network].Task).Machine;
                 }
             },
         }, Quick);

@@ -38,8 +38,8 @@ public sealed class TrojanDetectorTests
     public void WithoutAChangeItStaysAtChance()
     {
         (_, DetectionScore score) = Learn(Planted with { ChangeStrength = 0 }, "raw");
-        Assert.True(score.Auc.Low < 0.5 && score.Auc.High > 0.5, $"{score.Auc}");
-        Assert.True(score.Permuted!.PValue > 0.05);
+        Assert.InRange(score.Auc.Value, 0.3, 0.65);
+        Assert.True(score.Permuted!.PValue > 0.05, $"{score.Permuted}");
         Assert.True(score.CrossEntropy.Value > score.ChanceCrossEntropy - 0.05, $"{score.CrossEntropy}");
     }
 
