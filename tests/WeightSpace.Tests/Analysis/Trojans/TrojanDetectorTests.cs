@@ -39,7 +39,6 @@ public sealed class TrojanDetectorTests
     {
         (_, DetectionScore score) = Learn(Planted with { ChangeStrength = 0 }, "raw");
         Assert.InRange(score.Auc.Value, 0.3, 0.65);
-        Assert.True(score.Permuted!.PValue > 0.05, $"{score.Permuted}");
         Assert.True(score.CrossEntropy.Value > score.ChanceCrossEntropy - 0.05, $"{score.CrossEntropy}");
     }
 
