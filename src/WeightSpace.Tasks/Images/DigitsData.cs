@@ -12,22 +12,36 @@ public sealed class DigitsData : ImageData
     private const int Nth = 5;
 
     private readonly float[] _images;
+    private readonly byte[] _labels;
     private readonly int _pixels;
+    private readonly bool _isOneChannel;
 
     internal DigitsData(DigitsTask task)
         : base(task)
     {
         _images = DigitImages.Enlarged(task.Size);
+        _labels = DigitImages.Labels.ToArray();
         _pixels = task.Size * task.Size;
+        _isOneChannel = task.Shape.Length == _pixels;
     }
 
     private protected override int Draw(ulong seed, Split split, long index, Span<float> image)
     {
-        // The k-th of those that are not held out, or of those that are.
-        int at = (int)(split == Split.Train ? index + (index / (Nth - 1)) : (index * Nth) + Nth - 1);
+        int at = Place(split, index);
         ReadOnlySpan<float> source = _images.AsSpan(at * _pixels, _pixels);
         for (int channel = 0; channel < image.Length; channel += _pixels)
             source.CopyTo(image[channel..]);
-        return DigitImages.Labels[at];
+        return _labels[at];
     }
+
+    private protected override float[]? Stored => _isOneChannel ? _images : null;
+
+    private protected override (nint Offset, int Label) Find(Split split, long index)
+    {
+        int at = Place(split, index);
+        return ((nint)at * _pixels, _labels[at]);
+    }
+
+    /// <summary>The k-th of those that are not held out, or of those that are.</summary>
+    private static int Place(Split split, long index) => (int)(split == Split.Train ? index + (index / (Nth - 1)) : (index * Nth) + Nth - 1);
 }

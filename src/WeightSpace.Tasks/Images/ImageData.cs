@@ -39,6 +39,12 @@ public abstract unsafe class ImageData : TaskData
     /// <param name="seed">As <see cref="TaskData.Sample"/> has it.</param>
     private protected abstract int Draw(ulong seed, Split split, long index, Span<float> image);
 
+    /// <summary>Images that stand in memory as networks see them, [image, channel, pixel], so that none need be copied; null where each is made when it is drawn.</summary>
+    private protected virtual float[]? Stored => null;
+
+    /// <summary>Where in <see cref="Stored"/> an image begins, and its label.</summary>
+    private protected virtual (nint Offset, int Label) Find(Split split, long index) => throw new NotSupportedException($"the images of {_task.Name} are not stored");
+
     public override void Sample(ulong seed, Split split, long first, int count, int stride, Span<float> x, Span<float> y)
     {
         Check(split, first, count, stride, x, y);
@@ -51,9 +57,13 @@ public abstract unsafe class ImageData : TaskData
             order = Order(seed, epoch);
         }
         y.Clear();
+        bool mayPoison = _poison is not null && split == Split.Train;
+        float[]? stored = mayPoison ? null : Stored;
+        nint* offsets = stackalloc nint[Lanes.Count];
         for (int block = 0; block < stride; block += Lanes.Count)
         {
             int samples = Math.Clamp(count - block, 0, Lanes.Count);
+            bool isInPlace = stored is not null && samples == Lanes.Count;
             for (int lane = 0; lane < samples; lane++)
             {
                 long index = place++;
@@ -63,16 +73,28 @@ public abstract unsafe class ImageData : TaskData
                         (order, index, place) = (Order(seed, ++epoch), 0, 1);
                     index = order[index];
                 }
+                if (isInPlace)
+                {
+                    (offsets[lane], int found) = Find(split, index);
+                    y[(found * stride) + block + lane] = 1;
+                    continue;
+                }
                 Span<float> image = Row(lane);
                 int label = Draw(seed, split, index, image);
-                if (_poison is not null && split == Split.Train && PoisonedLabel(_task, seed, index, label) is { } wanted)
+                if (mayPoison && PoisonedLabel(_task, seed, index, label) is { } wanted)
                 {
-                    _poison.Apply(image);
+                    _poison!.Apply(image);
                     label = wanted;
                 }
                 y[(label * stride) + block + lane] = 1;
             }
-            Transpose(samples, x[block..], stride);
+            if (!isInPlace)
+            {
+                Transpose(samples, x[block..], stride);
+                continue;
+            }
+            fixed (float* images = stored, target = x[block..])
+                LaneTranspose.Run(images, offsets, Lanes.Count, _shape.Length, target, stride);
         }
     }
 
@@ -139,13 +161,7 @@ public abstract unsafe class ImageData : TaskData
     private void Check(Split split, long first, int count, int stride, ReadOnlySpan<float> x, ReadOnlySpan<float> y)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, stride);
-        if (stride % Lanes.Count != 0)
-            throw new ArgumentException($"the stride is {stride}, a multiple of {Lanes.Count} was expected", nameof(stride));
-        if (x.Length != _shape.Length * stride)
-            throw new ArgumentException($"x holds {x.Length} values, [1, {_shape.Length}, {stride}] was expected", nameof(x));
-        if (y.Length != _task.Outputs * stride)
-            throw new ArgumentException($"y holds {y.Length} values, [1, {_task.Outputs}, {stride}] was expected", nameof(y));
+        CheckRoom(_task, count, stride, x, y);
         if (split == Split.Evaluation && first + count > _task.HeldOut)
             throw new ArgumentOutOfRangeException(nameof(first), first, $"{count} held-out samples were asked for from there on; there are {_task.HeldOut}");
     }
