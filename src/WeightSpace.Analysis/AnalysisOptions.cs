@@ -36,7 +36,7 @@ public sealed record AnalysisOptions
     public int MaxDivergenceSteps { get; init; } = 64;
 
     /// <summary>
-    /// Random choices of networks behind each point of a power curve, of the tests of changed data; 0, the default, for no curves. 200 take a minute or two for each change and machine.
+    /// Random choices of networks behind each point of a power curve, of the tests of changed data; 0, the default, for no curves.
     /// </summary>
     public int PowerDraws { get; init; }
 

@@ -16,7 +16,7 @@ namespace WeightSpace.Analysis.Alignment;
 /// </remarks>
 public sealed class WeightMatching
 {
-    /// <summary>Far more than it takes: networks of the MLDS shape settle within ten.</summary>
+    /// <summary>A bound for safety: each sweep but the last lowers the distance, and there are finitely many orders.</summary>
     private const int MostSweeps = 100;
 
     private readonly IReadOnlyList<UnitGroup> _groups;

@@ -52,7 +52,7 @@ internal sealed class ChangeTests
         if (twins is not null)
         {
             tests.Add(new ChangeTest(of.Kind, of.Machine, view.Name, Twins, twins.Count,
-                Rounded(twins.Test(All(twins.Count), Permutations, Random(0))), control is null ? null : Rounded(control.Test(All(control.Count), Permutations, Random(1)))));
+                ScoreOf(twins.Test(All(twins.Count), Permutations, Random(0))), control is null ? null : ScoreOf(control.Test(All(control.Count), Permutations, Random(1)))));
             if (_options.PowerDraws > 0)
             {
                 power.Add(Power(of, view, Twins, Math.Min(twins.Count, control?.Count ?? int.MaxValue), 1, (random, seeds) =>
@@ -67,7 +67,7 @@ internal sealed class ChangeTests
                 int half = groups.Seeds / 2;
                 int[] order = Shuffled(groups.Seeds, Random(2));
                 (TestOutcome found, TestOutcome stood) = groups.Test(test, order.AsSpan(0, half), order.AsSpan(half, half), Permutations, Random(3));
-                tests.Add(new ChangeTest(of.Kind, of.Machine, view.Name, test, half, Rounded(found), Rounded(stood)));
+                tests.Add(new ChangeTest(of.Kind, of.Machine, view.Name, test, half, ScoreOf(found), ScoreOf(stood)));
                 if (_options.PowerDraws > 0)
                 {
                     power.Add(Power(of, view, test, groups.Seeds, 2, (random, seeds) =>
@@ -108,7 +108,7 @@ internal sealed class ChangeTests
         return new Estimate(outcomes.Count(outcome => outcome) / (double)outcomes.Length, interval.Low, interval.High);
     }
 
-    private static TestScore Rounded(TestOutcome outcome) => new(outcome.Effect, outcome.PValue);
+    private static TestScore ScoreOf(TestOutcome outcome) => new(outcome.Effect, outcome.PValue);
 
     private static int[] All(int count) => [.. Enumerable.Range(0, count)];
 

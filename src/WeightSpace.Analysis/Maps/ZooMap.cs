@@ -6,7 +6,7 @@ using WeightSpace.Zoos;
 namespace WeightSpace.Analysis.Maps;
 
 /// <summary>Which networks of a population are mapped, by which features.</summary>
-/// <param name="View">The word of a view: raw, statistics, invariant.</param>
+/// <param name="View">The word of a view, see <see cref="WeightViews.All"/>.</param>
 /// <param name="Step">The step whose checkpoints are taken; null: each network's last.</param>
 /// <param name="Architecture">Its name; null where the population has one only.</param>
 /// <param name="Clusters">Clusters of k-means; null: as many as the first labelling has values, or 5 where there is none.</param>

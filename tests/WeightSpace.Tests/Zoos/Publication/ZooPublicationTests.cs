@@ -31,7 +31,7 @@ public sealed class ZooPublicationTests : IDisposable
         // The tool that others check it with.
         using Process check = Process.Start(new ProcessStartInfo("sha256sum", ["-c", "--strict", "SHA256SUMS"]) { WorkingDirectory = _folder["out"], RedirectStandardOutput = true })!;
         string said = check.StandardOutput.ReadToEnd();
-        check.WaitForExit();
+        Assert.True(check.WaitForExit(TimeSpan.FromMinutes(1)), "sha256sum has not ended in a minute");
         Assert.Equal((0, s_files.Length - 1), (check.ExitCode, said.Split('\n').Count(line => line.EndsWith(": OK", StringComparison.Ordinal))));
 
         // Each subset is the zoo that the subset's own results make.
