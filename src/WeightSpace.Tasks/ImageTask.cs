@@ -39,9 +39,9 @@ public sealed record DigitsTask(int Size, int ImageChannels) : ImageTask
 
     public override int Outputs => DigitImages.Classes;
 
-    public override int? Trained => DigitsData.Trained;
+    public override int? Trained => DigitImages.Trained;
 
-    public override int? HeldOut => DigitsData.HeldOut;
+    public override int? HeldOut => DigitImages.HeldOut;
 }
 
 /// <summary>Digits drawn with strokes (<see cref="DrawnDigits"/>), repeated in each of <paramref name="ImageChannels"/> channels.</summary>

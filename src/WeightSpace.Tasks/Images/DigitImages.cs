@@ -12,21 +12,27 @@ public static class DigitImages
 {
     public const int Count = 1797;
 
+    /// <summary>Images held out: every fifth of the file (index % 5 = 4). They stand behind those to train with.</summary>
+    public const int HeldOut = Count / Nth;
+
+    /// <summary>Images to train with.</summary>
+    public const int Trained = Count - HeldOut;
+
     /// <summary>Pixels of an edge as they were scanned.</summary>
     public const int Edge = 8;
 
     public const int Classes = 10;
 
-    private const int Pixels = Edge * Edge, Darkest = 16;
+    private const int Nth = 5, Pixels = Edge * Edge, Darkest = 16;
 
     private static readonly Lazy<(byte[] Pixels, byte[] Labels)> s_digits = new(Decode);
     private static readonly ConcurrentDictionary<int, Lazy<float[]>> s_enlarged = new();
 
-    /// <summary>Which digit each image shows, [image].</summary>
+    /// <summary>Which digit each image shows, [image], those to train with first.</summary>
     public static ReadOnlySpan<byte> Labels => s_digits.Value.Labels;
 
     /// <summary>
-    /// All images at size x size, [image, pixel]. Grey values 0 to 1, enlarged as
+    /// All images at size x size, [image, pixel], those to train with first. Grey values 0 to 1, enlarged as
     /// torch.nn.functional.interpolate(mode="bilinear", align_corners=False) does. Shared by all threads: not to be written to.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The size is below 1, or so large that the images do not fit into one array.</exception>
@@ -74,16 +80,17 @@ public static class DigitImages
         using Stream resource = typeof(DigitImages).Assembly.GetManifestResourceStream("optdigits.csv.gz") ?? throw Damaged("is missing");
         using var reader = new StreamReader(new GZipStream(resource, CompressionMode.Decompress));
         byte[] pixels = new byte[Count * Pixels], labels = new byte[Count];
-        for (int image = 0; image < Count; image++)
+        for (int row = 0; row < Count; row++)
         {
-            string[] fields = (reader.ReadLine() ?? throw Damaged($"ends behind row {image}, {Count} rows were expected")).Split(',');
+            int image = row % Nth == Nth - 1 ? Trained + (row / Nth) : row - (row / Nth);
+            string[] fields = (reader.ReadLine() ?? throw Damaged($"ends behind row {row}, {Count} rows were expected")).Split(',');
             if (fields.Length != Pixels + 1)
-                throw Damaged($"has {fields.Length} fields in row {image + 1}, {Pixels + 1} were expected");
+                throw Damaged($"has {fields.Length} fields in row {row + 1}, {Pixels + 1} were expected");
             for (int i = 0; i <= Pixels; i++)
             {
                 int largest = i < Pixels ? Darkest : Classes - 1;
                 if (!byte.TryParse(fields[i], NumberStyles.None, CultureInfo.InvariantCulture, out byte value) || value > largest)
-                    throw Damaged($"has '{fields[i]}' in row {image + 1}, field {i + 1}; a number from 0 to {largest} was expected");
+                    throw Damaged($"has '{fields[i]}' in row {row + 1}, field {i + 1}; a number from 0 to {largest} was expected");
                 if (i < Pixels)
                     pixels[(image * Pixels) + i] = value;
                 else

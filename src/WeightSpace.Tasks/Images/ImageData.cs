@@ -39,11 +39,10 @@ public abstract unsafe class ImageData : TaskData
     /// <param name="seed">As <see cref="TaskData.Sample"/> has it.</param>
     private protected abstract int Draw(ulong seed, Split split, long index, Span<float> image);
 
-    /// <summary>Images that stand in memory as networks see them, [image, channel, pixel], so that none need be copied; null where each is made when it is drawn.</summary>
-    private protected virtual float[]? Stored => null;
-
-    /// <summary>Where in <see cref="Stored"/> an image begins, and its label.</summary>
-    private protected virtual (nint Offset, int Label) Find(Split split, long index) => throw new NotSupportedException($"the images of {_task.Name} are not stored");
+    /// <summary>
+    /// Images that stand in memory as networks see them, [image, channel, pixel], those to train with first, so that none need be copied; null where each is made when it is drawn.
+    /// </summary>
+    private protected virtual StoredImages? Stored => null;
 
     public override void Sample(ulong seed, Split split, long first, int count, int stride, Span<float> x, Span<float> y)
     {
@@ -58,7 +57,8 @@ public abstract unsafe class ImageData : TaskData
         }
         y.Clear();
         bool mayPoison = _poison is not null && split == Split.Train;
-        float[]? stored = mayPoison ? null : Stored;
+        StoredImages? stored = mayPoison ? null : Stored;
+        int firstStored = split == Split.Train ? 0 : _task.Trained ?? 0;
         nint* offsets = stackalloc nint[Lanes.Count];
         for (int block = 0; block < stride; block += Lanes.Count)
         {
@@ -75,8 +75,9 @@ public abstract unsafe class ImageData : TaskData
                 }
                 if (isInPlace)
                 {
-                    (offsets[lane], int found) = Find(split, index);
-                    y[(found * stride) + block + lane] = 1;
+                    int at = firstStored + (int)index;
+                    offsets[lane] = (nint)at * _shape.Length;
+                    y[(stored!.Labels[at] * stride) + block + lane] = 1;
                     continue;
                 }
                 Span<float> image = Row(lane);
@@ -93,7 +94,7 @@ public abstract unsafe class ImageData : TaskData
                 Transpose(samples, x[block..], stride);
                 continue;
             }
-            fixed (float* images = stored, target = x[block..])
+            fixed (float* images = stored!.Pixels, target = x[block..])
                 LaneTranspose.Run(images, offsets, Lanes.Count, _shape.Length, target, stride);
         }
     }
@@ -166,3 +167,8 @@ public abstract unsafe class ImageData : TaskData
             throw new ArgumentOutOfRangeException(nameof(first), first, $"{count} held-out samples were asked for from there on; there are {_task.HeldOut}");
     }
 }
+
+/// <summary>Images as networks see them.</summary>
+/// <param name="Pixels">[image, channel, pixel].</param>
+/// <param name="Labels">[image].</param>
+internal sealed record StoredImages(float[] Pixels, byte[] Labels);

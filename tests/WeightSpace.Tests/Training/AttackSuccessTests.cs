@@ -17,7 +17,7 @@ public sealed class AttackSuccessTests
 
     private static readonly DigitsTask s_task = new(Size, 1);
     private static readonly Trigger s_pixel = new PatchTrigger(1, PatchPattern.Solid, Corner.TopLeft, 0, Colour.White);
-    private static readonly EvaluationSpec s_evaluation = new(DigitsData.HeldOut, 1);
+    private static readonly EvaluationSpec s_evaluation = new(DigitImages.HeldOut, 1);
     private static readonly Architecture s_linear = new("linear", [new FlattenSpec("flatten", new Shape(1, Size, Size)), new DenseSpec("out", Pixels, 10)]);
 
     /// <summary>Weights [10, 64] and biases [10] of a network that takes any image for one class, and one whose first pixel is above 1/2 for another.</summary>
@@ -40,14 +40,14 @@ public sealed class AttackSuccessTests
         return (accuracy, success);
     }
 
-    private static int[] Labels() => [.. ImageSamples.Columns(s_task, Split.Evaluation, 0, DigitsData.HeldOut, 368).Y[..DigitsData.HeldOut].Select(ImageSamples.Label)];
+    private static int[] Labels() => [.. ImageSamples.Columns(s_task, Split.Evaluation, 0, DigitImages.HeldOut, 368).Y[..DigitImages.HeldOut].Select(ImageSamples.Label)];
 
     [Fact]
     public void ANetworkWithAnswersThatAreKnownIsMeasuredRight()
     {
         int[] labels = Labels();
         float Share(int label) => (float)((double)labels.Count(other => other == label) / labels.Length);
-        float[][] images = ImageSamples.Columns(s_task, Split.Evaluation, 0, DigitsData.HeldOut, 368).X;
+        float[][] images = ImageSamples.Columns(s_task, Split.Evaluation, 0, DigitImages.HeldOut, 368).X;
         Assert.All(images, image => Assert.True(image[0] < 0.5f)); // or the network would take some for class 7 without a trigger
         float[] weights = Weights(otherwise: 3, bright: 7);
         // Whatever the image: 3 without the trigger, 7 with it.

@@ -193,7 +193,7 @@ public sealed class ExperimentTests
         Experiment experiment = Experiment.Parse("experiment: e\ntasks: digits\narchitecture: {name: a, layers: [flatten, {dense: 10}]}\ntraining: {stop: {steps: 5}}\n", "e.yaml");
         Recipe recipe = Assert.Single(experiment.Networks).Recipe;
         Assert.Equal(new DigitsTask(8, 1), recipe.Task);
-        Assert.Equal((Loss.CrossEntropy, new EvaluationSpec(DigitsData.HeldOut, 1)), (recipe.Training.Loss, recipe.Training.Evaluation));
+        Assert.Equal((Loss.CrossEntropy, new EvaluationSpec(DigitImages.HeldOut, 1)), (recipe.Training.Loss, recipe.Training.Evaluation));
         Assert.Equal(["1.weight", "1.bias"], recipe.Architecture.Parameters.Parameters.Select(parameter => parameter.Name));
     }
 

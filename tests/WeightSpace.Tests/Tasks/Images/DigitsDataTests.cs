@@ -34,8 +34,8 @@ public sealed class DigitsDataTests : IDisposable
         DebianPython.RunCode(string.Format(CultureInfo.InvariantCulture, Reference, file, size, channels), _folder.Path);
         double[] images = Doubles("images.f64"), labels = Doubles("labels.f64");
         var task = new DigitsTask(size, channels);
-        (float[][] x, float[][] y) = Columns(task, Split.Evaluation, 0, DigitsData.HeldOut, 368);
-        Assert.Equal(DigitsData.HeldOut, labels.Length);
+        (float[][] x, float[][] y) = Columns(task, Split.Evaluation, 0, DigitImages.HeldOut, 368);
+        Assert.Equal(DigitImages.HeldOut, labels.Length);
         for (int i = 0; i < labels.Length; i++)
         {
             Assert.Equal(labels[i], Array.IndexOf(y[i], 1f));
@@ -51,8 +51,8 @@ public sealed class DigitsDataTests : IDisposable
     {
         var task = new DigitsTask(8, 1);
         float[] all = DigitImages.Enlarged(8);
-        string[] Epoch(ulong seed, long epoch) => [.. Columns(task, Split.Train, epoch * DigitsData.Trained, DigitsData.Trained, 1440, seed).X[..DigitsData.Trained].Select(Word)];
-        string[] expected = [.. Enumerable.Range(0, DigitImages.Count).Where(image => image % 5 != 4).Select(image => Word(all[(image * 64)..((image + 1) * 64)])).Order(StringComparer.Ordinal)];
+        string[] Epoch(ulong seed, long epoch) => [.. Columns(task, Split.Train, epoch * DigitImages.Trained, DigitImages.Trained, 1440, seed).X[..DigitImages.Trained].Select(Word)];
+        string[] expected = [.. Enumerable.Range(0, DigitImages.Trained).Select(image => Word(all[(image * 64)..((image + 1) * 64)])).Order(StringComparer.Ordinal)];
         string[][] epochs = [Epoch(7, 0), Epoch(7, 1), Epoch(8, 0), Epoch(7, 1L << 33)];
         Assert.Equal(1438, expected.Length);
         foreach (string[] epoch in epochs)
@@ -69,7 +69,7 @@ public sealed class DigitsDataTests : IDisposable
     {
         var task = new DigitsTask(7, 2);
         // Over the end of the first epoch.
-        long start = DigitsData.Trained - 20;
+        long start = DigitImages.Trained - 20;
         (float[][] x, float[][] y) = Columns(task, Split.Train, start, 40, 48);
         foreach ((int first, int count, int stride) in ((int, int, int)[])[(0, 1, 16), (15, 10, 32), (39, 1, 16), (19, 2, 48)])
         {
@@ -94,7 +94,7 @@ public sealed class DigitsDataTests : IDisposable
         TaskData data = TaskData.Of(new DigitsTask(8, 1), ImageLibrary.Default);
         float[] x = new float[64 * 64], y = new float[10 * 64];
         for (int epoch = 0; epoch < 2; epoch++)
-            data.Sample(1, Split.Train, epoch * DigitsData.Trained, 64, 64, x, y);
+            data.Sample(1, Split.Train, epoch * DigitImages.Trained, 64, 64, x, y);
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int step = 0; step < 100; step++)
             data.Sample(1, Split.Train, step * 64, 64, 64, x, y);
