@@ -43,6 +43,8 @@ public enum RandomPurpose : uint
     Eigenvectors = 23,
     /// <summary>Random projections; item = direction.</summary>
     Projection = 29,
+    /// <summary>Inputs of noise that networks are probed with; item = probe.</summary>
+    Probes = 30,
     /// <summary>Tests and benchmarks.</summary>
     Testing = 255,
 }

@@ -8,7 +8,7 @@ namespace WeightSpace.Analysis.Views;
 /// </summary>
 public interface IView
 {
-    /// <summary>The word for this view in results: <c>raw</c>, <c>aligned</c>, <c>statistics</c>, <c>spectral</c>, <c>invariant</c>.</summary>
+    /// <summary>The word for this view in results: <c>raw</c>, <c>aligned</c>, <c>statistics</c>, <c>spectral</c>, <c>probes</c>, <c>invariant</c>.</summary>
     string Name { get; }
 
     /// <summary>What reports call it.</summary>
@@ -49,7 +49,7 @@ public interface IView
 /// <summary>The views that an analysis of a zoo takes, from the plainest to the one that sees most.</summary>
 public static class WeightViews
 {
-    public static IReadOnlyList<IView> All { get; } = [new RawView(), new AlignedView(), new StatisticsView(), new SpectralView(), new InvariantView()];
+    public static IReadOnlyList<IView> All { get; } = [new RawView(), new AlignedView(), new StatisticsView(), new SpectralView(), new ProbesView(), new InvariantView()];
 
     internal static void CheckLengths(int parameters, int weights, int features, int expectedFeatures)
     {

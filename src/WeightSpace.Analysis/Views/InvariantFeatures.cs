@@ -22,6 +22,7 @@ internal static class InvariantFeatures
         }
         WriteAlignments(architecture, weights, sink);
         WritePaths(architecture, weights.Span, sink);
+        ProbesView.Write(architecture, weights, sink);
     }
 
     private static void WriteVector(WeightSlice slice, FeatureSink sink)

@@ -10,7 +10,7 @@ namespace WeightSpace.Analysis.Views;
 /// <remarks>
 /// Reconstructed: published work takes statistics of whole tensors (s(W)) or learns equivariant layers (Navon et al., arXiv 2301.12780;
 /// Zhou et al., arXiv 2302.14040), whose symmetric sums over rows, columns, diagonals and both are what is written out here by hand.
-/// Five families, for every parameter and gate; where hidden units meet at several places (the taps of a kernel, the pixels behind a flattened image), for each place and for the
+/// Six families, for every parameter and gate; where hidden units meet at several places (the taps of a kernel, the pixels behind a flattened image), for each place and for the
 /// norms over all places:
 /// <list type="number">
 /// <item>sets: mean, standard deviation, root mean square, least, greatest and quartiles of the values along the hidden axes;</item>
@@ -19,7 +19,8 @@ namespace WeightSpace.Analysis.Views;
 /// <item>cosines of pairs of columns (rows) that belong to two inputs (outputs) of the network: whether the hidden units use them together;</item>
 /// <item>alignments: the correlation over hidden units of incoming norm, outgoing norm, self-connections and biases;</item>
 /// <item>paths: the product of the layers' matrices (of a recurrent layer the candidate gate, of a kernel the sum of its taps) from the inputs to each depth, from each depth to the outputs, and
-/// from end to end, where the sum over hidden units leaves no order: |path| for each input and output, and the end-to-end [outputs, inputs].</item>
+/// from end to end, where the sum over hidden units leaves no order: |path| for each input and output, and the end-to-end [outputs, inputs];</item>
+/// <item>probes: the answers that are <see cref="ProbesView"/>'s features, for a path is linear and the network is not.</item>
 /// </list>
 /// </remarks>
 public sealed class InvariantView : IView
@@ -31,7 +32,7 @@ public sealed class InvariantView : IView
     public string Short => "invariant";
 
     public string Explanation =>
-        "Statistics for each gate, each input and each output, norms and paths through the layers, all unchanged when hidden units are reordered.";
+        "Statistics for each gate, each input and each output, norms, paths through the layers and answers to probes, all unchanged when hidden units are reordered.";
 
     public bool IsStandardised => true;
 
