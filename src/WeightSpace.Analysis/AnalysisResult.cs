@@ -1,3 +1,5 @@
+using WeightSpace.Analysis.Trojans;
+
 namespace WeightSpace.Analysis;
 
 /// <summary>
@@ -39,6 +41,7 @@ public sealed record NetworkNote(string Id, string Architecture, string Class, u
 /// <param name="Members">The analysed networks; every list "by member" is in this order.</param>
 /// <param name="LayerScores">What single layers tell; at the moment and for the labeling that conclusions are drawn from.</param>
 /// <param name="LearningCurves">How accuracy grows with the networks to learn from; at the same moment, for the same labeling.</param>
+/// <param name="Detection">How well a detector of changed data does at the end of training; null where the networks are all clean, or all changed.</param>
 public sealed record ArchitectureAnalysis(
     string Name,
     string Layers,
@@ -55,7 +58,8 @@ public sealed record ArchitectureAnalysis(
     IReadOnlyList<PointAnalysis> Points,
     IReadOnlyList<LayerScore> LayerScores,
     IReadOnlyList<LearningCurve> LearningCurves,
-    DivergenceAnalysis Divergence);
+    DivergenceAnalysis Divergence,
+    DetectionScore? Detection);
 
 /// <summary>A sentence that the numbers support, and the rule by which they do.</summary>
 /// <param name="Answer"><c>yes</c>, <c>partly</c>, <c>no</c> or <c>open</c>.</param>

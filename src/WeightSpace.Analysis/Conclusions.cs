@@ -1,5 +1,6 @@
 using System.Globalization;
 using WeightSpace.Analysis.Divergence;
+using WeightSpace.Analysis.Trojans;
 
 namespace WeightSpace.Analysis;
 
@@ -16,6 +17,9 @@ internal static class Conclusions
     /// <summary>From this adjusted Rand index on, most pairs of networks are grouped as their labels say.</summary>
     private const double ClearAgreement = 0.5;
 
+    /// <summary>From this area under the ROC curve on a detector is called one.</summary>
+    private const double ClearDetection = 0.75;
+
     private const double Significance = 0.05;
 
     private static readonly CultureInfo Culture = CultureInfo.InvariantCulture;
@@ -27,7 +31,7 @@ internal static class Conclusions
     public static bool IsAskedAbout(string labeling, IEnumerable<string> labelings) => labeling == "variant" || labeling == Main(labelings);
 
     public static IReadOnlyList<Conclusion> Draw(
-        IReadOnlyList<LabelingSummary> labelings, IReadOnlyList<ViewSummary> views, IReadOnlyList<PointAnalysis> points, DivergenceAnalysis divergence)
+        IReadOnlyList<LabelingSummary> labelings, IReadOnlyList<ViewSummary> views, IReadOnlyList<PointAnalysis> points, DivergenceAnalysis divergence, DetectionScore? detection)
     {
         var drawn = new List<Conclusion>();
         PointAnalysis point = points.LastOrDefault(point => point.Step is not null) ?? points[^1];
@@ -47,6 +51,8 @@ internal static class Conclusions
             if (Direction(kind, views, divergence) is { } direction)
                 drawn.Add(direction);
         }
+        if (detection is not null)
+            drawn.Add(Detect(detection));
         return drawn;
     }
 
@@ -147,6 +153,23 @@ internal static class Conclusions
             $"{lead}: at step {best.Change.Step:N0}, in {Title(views, best.View)}, the displacements from clean to {TwinPairs.VariantOf(kind.Name)} twin have a mean cosine of {Number(best.Change.Cosine.Value)} {Span(best.Change.Cosine)} between different initial weights{control} (the clearest of {found.Count} views)."), rule);
     }
 
+    private static Conclusion Detect(DetectionScore detection)
+    {
+        const string question = "Can a detector say which networks carry a trojan?";
+        const string rule = "The area under the ROC curve (AUC) of a linear classifier on each tensor's weights in order of size, at the end of training, on networks whose initial weights it has not seen. Yes: the lower bound of its interval is "
+            + "at least 0.75, above the 95th percentile on shuffled labels, and no plain number's AUC reaches it; partly: the lower bound is above 0.5 and that percentile; no: otherwise. Chance is 0.5.";
+        double low = detection.Auc.Low ?? double.NegativeInfinity;
+        NamedAuc? plain = detection.Plain.MaxBy(one => one.Auc.Value);
+        bool isPlain = plain?.Auc.Value >= low, isFound = low > Math.Max(0.5, detection.Permuted?.Percentile95 ?? 0);
+        string answer = !isFound ? "no" : low >= ClearDetection && !isPlain ? "yes" : "partly";
+        string numbers = $"AUC {Number(detection.Auc.Value)} {Span(detection.Auc)}, chance 0.50";
+        string shuffled = detection.Permuted is { } permuted ? $"; on shuffled labels {Number(permuted.Mean)} on average, {Number(permuted.Percentile95)} at the 95th percentile" : "";
+        string beside = plain is null ? "" : $" Of the plain numbers {PlainName(plain.Name)} alone give{(plain.Name == "losses" ? "" : "s")} the most, {Number(plain.Auc.Value)} {Span(plain.Auc)}.";
+        string attack = detection.AttackTest is { } test ? $" The attack's own test, for which one needs the trigger, gives {Number(test.Value)} {Span(test)}." : "";
+        string lead = answer switch { "no" => "A detector was not shown to tell networks that saw changed data from clean ones", "yes" => "A detector tells networks that saw changed data from clean ones", _ => "A detector tells networks that saw changed data from clean ones in part" };
+        return new Conclusion("detect", question, answer, $"{lead}: {numbers}.", $"{lead}: {numbers}{shuffled} ({detection.Changed:N0} of {detection.Networks:N0} networks saw changed data).{beside}{attack}", rule);
+    }
+
     private static bool IsSupported(ClassificationScore score) =>
         (score.Permuted?.LowOfTries ?? score.Accuracy!.Low) is { } low && low > score.Chance && low > (score.Permuted?.Percentile95 ?? 0);
 
@@ -155,7 +178,7 @@ internal static class Conclusions
     private static string Title(IReadOnlyList<ViewSummary> views, string name) => views.First(view => view.Name == name).Title is var title && title.StartsWith("Layer", StringComparison.Ordinal)
         ? "the layer statistics s(W)" : "the " + title.ToLowerInvariant();
 
-    private static string PlainName(string features) => features switch { "norm" => "the norm of the weights", "steps" => "the number of steps", "eval_loss" => "the held-out loss", _ => "training and held-out loss" };
+    private static string PlainName(string features) => features switch { "norm" => "the norm of the weights", "steps" => "the number of steps", "eval_loss" => "the held-out loss", "train_loss" => "the training loss", "eval_accuracy" => "the held-out accuracy", _ => "training and held-out loss" };
 
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
 

@@ -1,6 +1,8 @@
 using WeightSpace.Analysis.Classification;
 using WeightSpace.Analysis.Divergence;
+using WeightSpace.Analysis.Trojans;
 using WeightSpace.Analysis.Views;
+using WeightSpace.Networks;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Analysis;
@@ -54,6 +56,7 @@ public static class ZooAnalysis
         (IReadOnlyList<LayerScore> layers, IReadOnlyList<LearningCurve> curves) = ScoreParts(cohort, views, features[Conclusions.MomentOf(cohort.Moments)], options, progress, cancellation);
         (IReadOnlyList<ChangeTest> tests, IReadOnlyList<PowerCurve> power) = TestChanges(cohort, views, features[Conclusions.MomentOf(cohort.Moments)], options, progress, cancellation);
         DivergenceAnalysis twins = divergence.Result(tests, power);
+        DetectionScore? detection = Detect(cohort, features[^1][views.ToList().FindIndex(view => view is RawView)], options, progress, cancellation);
         LabelingSummary[] labelings = [.. cohort.Labelings.Select(labeling => new LabelingSummary(
             labeling.Name, labeling.Title, labeling.Values, [.. Enumerable.Range(0, labeling.Values.Length).Select(value => labeling.Labels.Count(label => label == value))], labeling.Chance))];
         ViewSummary[] summaries = [.. views.Select((view, index) => new ViewSummary(view.Name, view.Title, view.Short, view.Explanation, view.IsStandardised, features[0][index].Columns))];
@@ -64,7 +67,7 @@ public static class ZooAnalysis
             cohort.InitSeeds,
             cohort.Networks.Select(network => network.DataSeed).Distinct().Count(),
             notes,
-            Conclusions.Draw(labelings, summaries, points, twins),
+            Conclusions.Draw(labelings, summaries, points, twins, detection),
             labelings,
             summaries,
             cohort.MatchedSteps,
@@ -73,7 +76,8 @@ public static class ZooAnalysis
             points,
             layers,
             curves,
-            twins);
+            twins,
+            detection);
     }
 
     /// <summary>
@@ -121,23 +125,20 @@ public static class ZooAnalysis
             if (!float.IsFinite(weights[i]))
                 throw new InputException($"network {cohort.Networks[members[i / parameters]].Id} is marked finished but one of its checkpoints holds {weights[i]}; check the zoo, or mark the network as diverged");
         }
-        var matrices = new FeatureMatrix[views.Count];
-        for (int v = 0; v < views.Count; v++)
-        {
-            IView view = views[v];
-            if (view is RawView)
-            {
-                matrices[v] = new FeatureMatrix(view.Name, members.Length, parameters, weights);
-                continue;
-            }
-            IView fitted = view.Fit(cohort.Architecture, weights);
-            int columns = view.FeatureNames(cohort.Architecture).Length;
-            var values = new float[(long)members.Length * columns];
-            Parallel.For(0, members.Length, row =>
-                fitted.Compute(cohort.Architecture, weights.AsSpan(row * parameters, parameters), values.AsSpan(row * columns, columns)));
-            matrices[v] = new FeatureMatrix(view.Name, members.Length, columns, values);
-        }
-        return matrices;
+        var raw = new FeatureMatrix("raw", members.Length, parameters, weights);
+        return [.. views.Select(view => Features(view, cohort.Architecture, raw))];
+    }
+
+    /// <summary>What a view sees of networks whose weights [networks, parameter] are given, [networks, features].</summary>
+    private static FeatureMatrix Features(IView view, Architecture architecture, FeatureMatrix weights)
+    {
+        if (view is RawView)
+            return weights;
+        IView fitted = view.Fit(architecture, weights.Values);
+        int columns = view.FeatureNames(architecture).Length;
+        var values = new float[(long)weights.Rows * columns];
+        Parallel.For(0, weights.Rows, row => fitted.Compute(architecture, weights.Row(row), values.AsSpan(row * columns, columns)));
+        return new FeatureMatrix(view.Name, weights.Rows, columns, values);
     }
 
     /// <summary>All scores of all moments: independent of each other, so they run at the same time and land in fixed places.</summary>
@@ -251,6 +252,19 @@ public static class ZooAnalysis
         RunAll([.. Enumerable.Range(0, found.Length).Select(i => (Action)(() => found[i] = changes.Run(cases[i / views.Count], views[i % views.Count], features[i % views.Count])))],
             "tests of changed data", cohort, progress, cancellation);
         return ([.. found.SelectMany(of => of.Tests)], [.. found.SelectMany(of => of.Power)]);
+    }
+
+    /// <summary>
+    /// How well a detector of changed data, of the default kind, does on the networks' last checkpoints; null where there is nothing to learn it from. The last moment is the end of
+    /// training.
+    /// </summary>
+    /// <param name="weights">Of the last checkpoints, [members, parameter].</param>
+    private static DetectionScore? Detect(Cohort cohort, FeatureMatrix weights, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        if (!TrojanDetector.CanLearn(cohort))
+            return null;
+        var detection = new DetectionOptions { Seed = options.Seed, Folds = options.Folds, Permutations = options.Permutations, Resamples = options.Resamples };
+        return TrojanDetector.Learn(cohort, cohort.Places(step: null), TrojanDetector.Views[0], view => Features(view, cohort.Architecture, weights), detection, progress, cancellation).Score;
     }
 
     private static void RunAll(List<Action> work, string stage, Cohort cohort, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)

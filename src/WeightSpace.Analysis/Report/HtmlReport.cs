@@ -24,6 +24,8 @@ public static class HtmlReport
             ReportSections.Reading(analysis, prefix, writer);
             ReportSections.Structure(analysis, prefix, writer);
             TwinSection.Write(analysis, prefix, writer);
+            if (analysis.Detection is { } detection)
+                TrojanSection.Write(detection, prefix, writer);
         }
         ReportSections.NotAnalysed(result.Population, writer);
         MethodsSection.Write(result, writer);
@@ -38,6 +40,6 @@ public static class HtmlReport
         writer.Write($"<p class=\"lead\">{Html.Count(population.Networks)} neural networks of {Html.Count(population.Classes.Count)} class{(population.Classes.Count == 1 ? "" : "es")}, architecture {shapes}, read by their weights alone. "
             + $"{Html.Count(population.Finished)} finished, {Html.Count(population.Diverged)} diverged, {Html.Count(population.Failed)} failed; {Html.Count(population.Classes.Sum(item => item.Analysed))} are analysed.</p>\n");
         string first = result.Architectures.Count == 1 ? "" : "a0-";
-        writer.Write($"<nav><a href=\"#{first}short\">In short</a> <a href=\"#{first}zoo\">The networks</a> <a href=\"#{first}reading\">Reading the weights</a> <a href=\"#{first}structure\">Clusters</a> <a href=\"#{first}twins\">Twins</a> <a href=\"#left-out\">Left out</a> <a href=\"#methods\">Methods</a> <a href=\"#provenance\">Provenance</a></nav>\n</header>\n");
+        writer.Write($"<nav><a href=\"#{first}short\">In short</a> <a href=\"#{first}zoo\">The networks</a> <a href=\"#{first}reading\">Reading the weights</a> <a href=\"#{first}structure\">Clusters</a> <a href=\"#{first}twins\">Twins</a> {(result.Architectures[0].Detection is null ? "" : $"<a href=\"#{first}trojans\">Trojans</a> ")}<a href=\"#left-out\">Left out</a> <a href=\"#methods\">Methods</a> <a href=\"#provenance\">Provenance</a></nav>\n</header>\n");
     }
 }

@@ -57,19 +57,31 @@ public sealed class TrojanDetector
     {
         IView view = Views.FirstOrDefault(view => view.Name == viewName) ?? throw new InputException($"--view: found '{viewName}', expected one of {string.Join(", ", Views.Select(view => view.Name))}");
         (Cohort cohort, _) = Cohort.OfArchitecture(population, architecture, step, "a detector");
-        bool[] isChanged = [.. cohort.Networks.Select(network => network.Task.Change is not null)];
-        int changed = isChanged.Count(of => of), seeds = cohort.InitSeeds, folds = Math.Min(options.Folds, seeds);
-        if (changed == 0 || changed == isChanged.Length)
-            throw new InputException($"{population.Title}: {changed} of {isChanged.Length} networks of '{cohort.Architecture.Name}' saw changed data; a detector learns from changed and clean ones (variant: [clean, poisoned] or [clean, modified])");
-        if (folds < 2)
+        int changed = cohort.Networks.Count(IsChanged);
+        if (changed == 0 || changed == cohort.Networks.Length)
+            throw new InputException($"{population.Title}: {changed} of {cohort.Networks.Length} networks of '{cohort.Architecture.Name}' saw changed data; a detector learns from changed and clean ones (variant: [clean, poisoned] or [clean, modified])");
+        if (cohort.InitSeeds < 2)
             throw new InputException($"{population.Title}: all networks share one initial seed, so none can be tested on that did not start where others did; grow more (seeds.init)");
-
         CheckpointPlace[] places = cohort.Places(step);
-        FeatureMatrix features = Read(population, cohort.Architecture, places, view), statistics = view is StatisticsView ? features : Read(population, cohort.Architecture, places, new StatisticsView());
+        return Learn(cohort, places, view, of => Read(population, cohort.Architecture, places, of), options, progress, cancellation);
+    }
+
+    /// <summary>Whether a detector can be learned from these networks: some changed, some clean, of two initial seeds at least.</summary>
+    internal static bool CanLearn(Cohort cohort) => cohort.InitSeeds >= 2 && cohort.Networks.Any(IsChanged) && !cohort.Networks.All(IsChanged);
+
+    /// <summary>The same for networks that <see cref="CanLearn"/> says yes to.</summary>
+    /// <param name="places">By member: the checkpoint that is taken.</param>
+    /// <param name="read">Gives the features of a view at these, [members, features].</param>
+    internal static (TrojanDetector Detector, DetectionScore Score) Learn(
+        Cohort cohort, CheckpointPlace[] places, IView view, Func<IView, FeatureMatrix> read, DetectionOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    {
+        bool[] isChanged = [.. cohort.Networks.Select(IsChanged)];
+        int folds = Math.Min(options.Folds, cohort.InitSeeds);
+        FeatureMatrix features = read(view), statistics = view is StatisticsView ? features : read(new StatisticsView());
         int[] labels = [.. isChanged.Select(of => of ? 1 : 0)];
         int[] fold = CrossValidation.StratifiedGroupFolds(labels, cohort.Groups, folds, options.Seed);
         int total = options.Permutations + 2, done = 0;
-        void Report() => progress?.Report(new AnalysisProgress("fitting the detector", Interlocked.Increment(ref done), total));
+        void Report() => progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: fitting the detector", Interlocked.Increment(ref done), total));
 
         double[] logits = OutOfFold(features, isChanged, fold, folds, options.Features, cancellation);
         double[] probabilities = OutOfFoldProbabilities(logits, isChanged, fold, folds);
@@ -79,7 +91,7 @@ public sealed class TrojanDetector
         var detector = new TrojanDetector(view.Name, RecipeWords.Layers(cohort.Architecture), cohort.Architecture.Parameters.Count, fit, Calibration.Fit(logits, isChanged),
             ColumnScaling.Fit(statistics), OutOfFoldDistances(statistics, fold, folds));
         Report();
-        return (detector, Score(cohort, places, view, features, fit, isChanged, logits, probabilities, permuted, options));
+        return (detector, Score(cohort, places, view, features, view is RawView or SortedView ? features : read(new RawView()), fit, isChanged, logits, probabilities, permuted, options));
     }
 
     /// <summary>What it says of networks. Throws <see cref="InputException"/> where they are of another architecture.</summary>
@@ -118,6 +130,8 @@ public sealed class TrojanDetector
         }
         return answers;
     }
+
+    private static bool IsChanged(PopulationNetwork network) => network.Task.Change is not null;
 
     private static FeatureMatrix Read(Population population, Architecture architecture, CheckpointPlace[] places, IView view)
     {
@@ -210,7 +224,7 @@ public sealed class TrojanDetector
     }
 
     private static DetectionScore Score(
-        Cohort cohort, CheckpointPlace[] places, IView view, FeatureMatrix features, DetectorFit fit, bool[] isChanged, double[] logits, double[] probabilities, PermutedAuc? permuted, DetectionOptions options)
+        Cohort cohort, CheckpointPlace[] places, IView view, FeatureMatrix features, FeatureMatrix weights, DetectorFit fit, bool[] isChanged, double[] logits, double[] probabilities, PermutedAuc? permuted, DetectionOptions options)
     {
         int[] all = [.. Enumerable.Range(0, isChanged.Length)];
         Estimate Auc(double[] scores, int[] rows) => AreaWithInterval([.. rows.Select(row => scores[row])], [.. rows.Select(row => isChanged[row])], [.. rows.Select(row => cohort.Groups[row])], options);
@@ -228,8 +242,7 @@ public sealed class TrojanDetector
             plain.Add(new NamedAuc(name, scores.Length, Auc([.. scores.Select(score => sign * score)], all)));
         }
         PopulationCheckpoint[] checkpoints = [.. places.Select((place, member) => cohort.Networks[member].Checkpoints[place.Checkpoint])];
-        FeatureMatrix raw = view is RawView or SortedView ? features : Read(cohort.Population, cohort.Architecture, places, new RawView());
-        AddPlain("norm", all.Select(row => (double?)Norm(raw.Row(row))));
+        AddPlain("norm", all.Select(row => (double?)Norm(weights.Row(row))));
         if (checkpoints.Any(checkpoint => checkpoint.Step != checkpoints[0].Step))
             AddPlain("steps", checkpoints.Select(checkpoint => (double?)checkpoint.Step));
         AddPlain("eval_loss", checkpoints.Select(checkpoint => checkpoint.EvalLoss));

@@ -36,12 +36,24 @@ public sealed class ZooAnalysisTests
     }
 
     [Fact]
+    public void APlantedChangeIsDetectedAndCleanNetworksHaveNoDetector()
+    {
+        ArchitectureAnalysis analysis = Only(new SyntheticPopulation { ChangeStrength = 1.5, HasOwnDraw = true, InitSeeds = 20 });
+        Assert.True(analysis.Detection!.Auc.Low > 0.8, $"{analysis.Detection.Auc}");
+        Conclusion conclusion = analysis.Conclusions.Single(conclusion => conclusion.Id == "detect");
+        Assert.True(conclusion.Answer == "yes", conclusion.Text);
+        ArchitectureAnalysis clean = Only(new SyntheticPopulation { WithModified = false });
+        Assert.Null(clean.Detection);
+        Assert.DoesNotContain(clean.Conclusions, conclusion => conclusion.Id == "detect");
+    }
+
+    [Fact]
     public void ACleanNullStaysQuiet()
     {
         for (ulong seed = 11; seed < 14; seed++)
         {
             ArchitectureAnalysis analysis = Only(new SyntheticPopulation { DrawStrength = 3, HasOwnDraw = true, Seed = seed });
-            foreach (string id in new[] { "read-machine", "read-variant", "cluster", "further-modified", "direction-modified" })
+            foreach (string id in new[] { "read-machine", "read-variant", "cluster", "further-modified", "direction-modified", "detect" })
             {
                 Conclusion conclusion = analysis.Conclusions.Single(conclusion => conclusion.Id == id);
                 Assert.True(conclusion.Answer is "no" || (id == "direction-modified" && conclusion.Answer == "partly"), $"seed {seed}, {id}: {conclusion.Text}");
@@ -280,7 +292,7 @@ public sealed class ZooAnalysisTests
         SyntheticPopulation.Analyse(population, Quick, progress);
         foreach (var stage in seen.GroupBy(item => item.Stage))
             Assert.Equal(stage.First().Total, stage.Max(item => item.Done));
-        Assert.Equal(5, seen.Select(item => item.Stage).Distinct().Count());
+        Assert.Equal(6, seen.Select(item => item.Stage).Distinct().Count());
         using var source = new CancellationTokenSource();
         source.Cancel();
         Assert.ThrowsAny<OperationCanceledException>(() => ZooAnalysis.Run(population, Quick, null, source.Token));

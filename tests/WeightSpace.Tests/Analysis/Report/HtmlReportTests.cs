@@ -106,6 +106,8 @@ public sealed class HtmlReportTests
             Assert.All(view.Ratios, curve => Assert.Contains(Html.Score(curve.Points[^1].Ratio), cells));
             Assert.All(view.Directions, curve => Assert.Contains(Html.Score(curve.Points[^1].Cosine), cells));
         }
+        Assert.Contains(Html.Score(analysis.Detection!.Auc), cells);
+        Assert.All(analysis.Detection.Plain, plain => Assert.Contains(Html.Score(plain.Auc), cells));
         string page = Parse(Write(result)).Root!.Value;
         Assert.All(analysis.Conclusions, conclusion => Assert.Contains(conclusion.Text, page, StringComparison.Ordinal));
         Assert.All(analysis.Conclusions, conclusion => Assert.Contains(conclusion.Rule, page, StringComparison.Ordinal));
@@ -140,7 +142,7 @@ public sealed class HtmlReportTests
         Assert.Equal("architectures,format_version,population,provenance,settings,title", Keys(json.RootElement));
         Assert.Equal("classes,diverged,failed,finished,networks,not_analysed", Keys(json.RootElement.GetProperty("population")));
         JsonElement architecture = json.RootElement.GetProperty("architectures")[0];
-        Assert.Equal("conclusions,data_seeds,divergence,init_seeds,labelings,layer_scores,layers,learning_curves,loss_curves,matched_steps,members,name,notes,parameters,points,views", Keys(architecture));
+        Assert.Equal("conclusions,data_seeds,detection,divergence,init_seeds,labelings,layer_scores,layers,learning_curves,loss_curves,matched_steps,members,name,notes,parameters,points,views", Keys(architecture));
         Assert.Equal("accuracy,chance,features,labeling,layer,type,view", Keys(architecture.GetProperty("layer_scores")[0]));
         Assert.Equal("chance,labeling,points,view", Keys(architecture.GetProperty("learning_curves")[0]));
         Assert.Equal("accuracy,init_seeds,networks", Keys(architecture.GetProperty("learning_curves")[0].GetProperty("points")[0]));
@@ -151,6 +153,7 @@ public sealed class HtmlReportTests
         Assert.Equal("accuracy,chance,classifier,confusion,features,folds,labeling,note,permuted", Keys(view.GetProperty("classifications")[0]));
         Assert.Equal("high,low,value", Keys(view.GetProperty("classifications")[0].GetProperty("accuracy")));
         Assert.Equal("adjusted_mutual_information,adjusted_rand,clusters,labeling,method", Keys(view.GetProperty("clusterings")[0]));
+        Assert.Equal("attack_test,auc,by_change,chance_cross_entropy,changed,cross_entropy,features,init_seeds,networks,permuted,plain,selected,view", Keys(architecture.GetProperty("detection")));
         JsonElement divergence = architecture.GetProperty("divergence");
         Assert.Equal("kinds,notes,power,tests,views", Keys(divergence));
         Assert.Equal("control,kind,machine,networks,result,test,view", Keys(divergence.GetProperty("tests")[0]));
