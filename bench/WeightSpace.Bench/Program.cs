@@ -56,6 +56,8 @@ try
             Analyses.OfPlanted(Count(rows, most: 1 << 24), Count(columns, most: 1 << 20), sketch.Length == 0 ? null : Count(sketch[0], 0));
             break;
         case ["map", string file, string rows, string columns]:
+            if (!File.Exists(file))
+                throw new FormatException($"{file}: there is no such file; floats [rows, columns] were expected");
             Analyses.OfFile(file, Count(rows, most: 1 << 20), Count(columns, most: 1 << 20));
             break;
         default:

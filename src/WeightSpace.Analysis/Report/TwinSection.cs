@@ -22,6 +22,7 @@ internal static class TwinSection
             Ratios(analysis, writer);
             Directions(analysis, writer);
             Tests(analysis, writer);
+            writer.Write(PowerFigure.Draw(analysis, prefix + "power"));
             Power(analysis, writer);
             if (!IsListed(analysis, ""))
                 writer.Write("<p>The numbers of each machine by itself are in <code>analysis.json</code>.</p>\n");
@@ -129,7 +130,7 @@ internal static class TwinSection
 
     private static string Score(TestScore score) => $"{Html.Score(score.Effect)}, {Html.PValue(score.PValue)}";
 
-    private static string TestTitle(string test) => test switch { "twins" => "twins, shared direction", "energy" => "groups, energy distance", _ => "groups, classifier" };
+    internal static string TestTitle(string test) => test switch { "twins" => "twins, shared direction", "energy" => "groups, energy distance", _ => "groups, classifier" };
 
     /// <summary>Of many machines only all together are shown.</summary>
     private static bool IsListed(ArchitectureAnalysis analysis, string machine) => machine == "all" || Figure.MachineColours(analysis).Count <= Figure.MostListed;

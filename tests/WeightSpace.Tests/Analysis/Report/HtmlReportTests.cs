@@ -55,6 +55,18 @@ public sealed class HtmlReportTests
         }
     }
 
+    [Fact]
+    public void PowerHasAFigureWithACurveForEachTestAndItsFalseAlarms()
+    {
+        Population population = new SyntheticPopulation { Machines = [WeightSpace.Tasks.Machine.ParityMachine], ChangeStrength = 1, HasOwnDraw = true, InitSeeds = 40 }.Build();
+        ArchitectureAnalysis analysis = SyntheticPopulation.Analyse(population, Quick with { PowerDraws = 10 }).Architectures[0];
+        XElement figure = XElement.Parse(PowerFigure.Draw(analysis, "power"));
+        int panels = analysis.Divergence.Power.Select(curve => curve.Test).Distinct().Count();
+        Assert.Equal(3, panels);
+        Assert.Equal(2 * panels, figure.Descendants().Count(element => element.Name.LocalName == "polyline"));
+        Assert.Empty(PowerFigure.Draw(Planted.Value.Architectures[0], "power"));
+    }
+
     /// <summary>A zoo of many automata, some of whose networks reached their loss.</summary>
     [Fact]
     public void AHundredMachinesAreAskedAboutAndThePageStaysReadable()
