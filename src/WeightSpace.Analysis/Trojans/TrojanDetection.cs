@@ -32,6 +32,11 @@ public sealed record DetectionOptions
 /// <param name="Permuted">The AUC of the whole procedure on labels permuted within initial seeds; null where none were asked for.</param>
 /// <param name="Plain">What plain numbers alone would score; an AUC below 0.5 is turned over.</param>
 /// <param name="ByChange">AUC of each change against the clean networks.</param>
+/// <param name="UnseenChanges">
+/// The mean over changes of the AUC of detectors that were fitted without that change, and without the data that only it was made to: what is to be expected of a change that nobody has
+/// seen. Null where the zoo has one change.
+/// </param>
+/// <param name="ByShape">The AUC of the same detector on networks each of whose tensors is divided by its norm: what is left without the length of the weights.</param>
 /// <param name="AttackTest">The AUC of the attack's own test, its success on triggered data: what a detector that has the trigger would score. Null without attacks.</param>
 public sealed record DetectionScore(
     string View,
@@ -46,13 +51,19 @@ public sealed record DetectionScore(
     PermutedAuc? Permuted,
     IReadOnlyList<NamedAuc> Plain,
     IReadOnlyList<NamedAuc> ByChange,
+    Estimate? UnseenChanges,
+    Estimate ByShape,
     Estimate? AttackTest);
 
 /// <param name="PValue">(1 + permutations that score as much or more) / (1 + permutations).</param>
 public sealed record PermutedAuc(double Mean, double Percentile95, double PValue, int Permutations);
 
 /// <param name="Name">A plain number, or a change in words.</param>
-public sealed record NamedAuc(string Name, int Networks, Estimate Auc);
+/// <param name="Unseen">
+/// Of a change: the AUC, against clean networks of the same data, of detectors that were fitted without it. Of a plain number, which is fitted to nothing: the mean of its AUC within each
+/// change's data. Null where the zoo has one change.
+/// </param>
+public sealed record NamedAuc(string Name, int Networks, Estimate Auc, Estimate? Unseen = null);
 
 /// <summary>What a detector says of one network.</summary>
 /// <param name="Probability">Calibrated: of networks that get 0.9, nine in ten were changed in the population it was fitted on, where half of it was.</param>

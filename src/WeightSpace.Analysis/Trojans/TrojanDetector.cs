@@ -80,7 +80,7 @@ public sealed class TrojanDetector
         FeatureMatrix features = read(view), statistics = view is StatisticsView ? features : read(new StatisticsView());
         int[] labels = [.. isChanged.Select(of => of ? 1 : 0)];
         int[] fold = CrossValidation.StratifiedGroupFolds(labels, cohort.Groups, folds, options.Seed);
-        int total = options.Permutations + 2, done = 0;
+        int total = options.Permutations + 3, done = 0;
         void Report() => progress?.Report(new AnalysisProgress($"{cohort.Architecture.Name}: fitting the detector", Interlocked.Increment(ref done), total));
 
         double[] logits = OutOfFold(features, isChanged, fold, folds, options.Features, cancellation);
@@ -91,7 +91,12 @@ public sealed class TrojanDetector
         var detector = new TrojanDetector(view.Name, RecipeWords.Layers(cohort.Architecture), cohort.Architecture.Parameters.Count, fit, Calibration.Fit(logits, isChanged),
             ColumnScaling.Fit(statistics), OutOfFoldDistances(statistics, fold, folds));
         Report();
-        return (detector, Score(cohort, places, view, features, view is RawView or SortedView ? features : read(new RawView()), fit, isChanged, logits, probabilities, permuted, options));
+        FeatureMatrix weights = view is RawView ? features : read(new RawView());
+        (double[] Logits, int[] Members)[] unseen = cohort.Changes.Length < 2 ? [] : DetectionControls.OfUnseenChanges(cohort, features, isChanged, fold, folds, options.Features, cancellation);
+        double[] byShape = OutOfFold(DetectionControls.OfUnitTensors(view, cohort.Architecture, weights), isChanged, fold, folds, options.Features, cancellation);
+        DetectionScore score = Score(cohort, places, view, features, weights, fit, isChanged, logits, probabilities, permuted, unseen, byShape, options);
+        Report();
+        return (detector, score);
     }
 
     /// <summary>What it says of networks. Throws <see cref="InputException"/> where they are of another architecture.</summary>
@@ -224,10 +229,13 @@ public sealed class TrojanDetector
     }
 
     private static DetectionScore Score(
-        Cohort cohort, CheckpointPlace[] places, IView view, FeatureMatrix features, FeatureMatrix weights, DetectorFit fit, bool[] isChanged, double[] logits, double[] probabilities, PermutedAuc? permuted, DetectionOptions options)
+        Cohort cohort, CheckpointPlace[] places, IView view, FeatureMatrix features, FeatureMatrix weights, DetectorFit fit, bool[] isChanged, double[] logits, double[] probabilities, PermutedAuc? permuted,
+        (double[] Logits, int[] Members)[] unseen, double[] byShape, DetectionOptions options)
     {
         int[] all = [.. Enumerable.Range(0, isChanged.Length)];
         Estimate Auc(double[] scores, int[] rows) => AreaWithInterval([.. rows.Select(row => scores[row])], [.. rows.Select(row => isChanged[row])], [.. rows.Select(row => cohort.Groups[row])], options);
+
+        Estimate? MeanOverChanges((double[] Scores, int[] Members)[] scores) => scores.Length == 0 ? null : DetectionControls.MeanArea(scores, isChanged, cohort.Groups, options);
 
         double[] surprises = [.. all.Select(row => -Math.Log(Math.Max(1e-300, isChanged[row] ? probabilities[row] : 1 - probabilities[row])))];
         double share = isChanged.Count(of => of) / (double)isChanged.Length;
@@ -239,7 +247,8 @@ public sealed class TrojanDetector
                 return;
             double[] scores = [.. of.Select(value => value!.Value)];
             double sign = RocCurve.Area(scores, isChanged) < 0.5 ? -1 : 1; // whichever way it tells
-            plain.Add(new NamedAuc(name, scores.Length, Auc([.. scores.Select(score => sign * score)], all)));
+            double[] turned = [.. scores.Select(score => sign * score)];
+            plain.Add(new NamedAuc(name, scores.Length, Auc(turned, all), MeanOverChanges([.. unseen.Select(of => (turned, of.Members))])));
         }
         PopulationCheckpoint[] checkpoints = [.. places.Select((place, member) => cohort.Networks[member].Checkpoints[place.Checkpoint])];
         AddPlain("norm", all.Select(row => (double?)Norm(weights.Row(row))));
@@ -250,17 +259,18 @@ public sealed class TrojanDetector
         AddPlain("eval_accuracy", cohort.Networks.Select(network => network.EvalAccuracy));
 
         var byChange = new List<NamedAuc>();
-        foreach (string change in cohort.Changes)
+        for (int c = 0; c < cohort.Changes.Length; c++)
         {
+            string change = cohort.Changes[c];
             int[] rows = [.. all.Where(row => cohort.Networks[row].Task.Change is null || cohort.Networks[row].Task.Change == change)];
             int count = rows.Count(row => isChanged[row]);
             if (count > 0 && cohort.Changes.Length > 1)
-                byChange.Add(new NamedAuc(change, count, Auc(logits, rows)));
+                byChange.Add(new NamedAuc(change, count, Auc(logits, rows), Auc(unseen[c].Logits, unseen[c].Members)));
         }
         Estimate? attack = cohort.Networks.All(network => network.AttackSuccess is not null) ? Auc([.. cohort.Networks.Select(network => network.AttackSuccess!.Value)], all) : null;
         return new DetectionScore(view.Name, features.Columns, fit.Selected.Length, isChanged.Length, isChanged.Count(of => of), cohort.InitSeeds, Auc(logits, all),
             MomentScores.Mean(surprises, cohort.Groups, new AnalysisOptions { Seed = options.Seed, Resamples = options.Resamples }),
-            -(share * Math.Log(share)) - ((1 - share) * Math.Log(1 - share)), permuted, plain, byChange, attack);
+            -(share * Math.Log(share)) - ((1 - share) * Math.Log(1 - share)), permuted, plain, byChange, MeanOverChanges(unseen), Auc(byShape, all), attack);
     }
 
     private static double Norm(ReadOnlySpan<float> weights)

@@ -101,9 +101,12 @@ internal static class DetectCommand
         if (score.Permuted is { } permuted)
             text.WriteLine($"on permuted labels: {Number(permuted.Mean)}, 95th percentile {Number(permuted.Percentile95)}, p = {permuted.PValue.ToString("0.000", CultureInfo.InvariantCulture)}");
         foreach (NamedAuc plain in score.Plain)
-            text.WriteLine($"{plain.Name} alone: {Of(plain.Auc)}");
+            text.WriteLine($"{plain.Name} alone: {Of(plain.Auc)}{(plain.Unseen is { } within ? $", mean within the data of each change {Of(within)}" : "")}");
+        text.WriteLine($"each tensor divided by its norm: {Of(score.ByShape)}");
+        if (score.UnseenChanges is { } unseen)
+            text.WriteLine($"fitted without the change that it is asked about, mean over {score.ByChange.Count} changes: {Of(unseen)}");
         foreach (NamedAuc change in score.ByChange)
-            text.WriteLine($"{change.Name} ({Units.Count(change.Networks)} networks): {Of(change.Auc)}");
+            text.WriteLine($"{change.Name} ({Units.Count(change.Networks)} networks): {Of(change.Auc)}{(change.Unseen is { } without ? $", fitted without it {Of(without)}" : "")}");
         if (score.AttackTest is { } attack)
             text.WriteLine($"the attack's own test, which needs the trigger: {Of(attack)}");
         text.WriteLine($"{path}: the detector; `weightspace detect score` judges other networks by it");

@@ -165,7 +165,7 @@ public sealed class HtmlReportTests
         Assert.Equal("accuracy,chance,classifier,confusion,features,folds,labeling,note,permuted", Keys(view.GetProperty("classifications")[0]));
         Assert.Equal("high,low,value", Keys(view.GetProperty("classifications")[0].GetProperty("accuracy")));
         Assert.Equal("adjusted_mutual_information,adjusted_rand,clusters,labeling,method", Keys(view.GetProperty("clusterings")[0]));
-        Assert.Equal("attack_test,auc,by_change,chance_cross_entropy,changed,cross_entropy,features,init_seeds,networks,permuted,plain,selected,view", Keys(architecture.GetProperty("detection")));
+        Assert.Equal("attack_test,auc,by_change,by_shape,chance_cross_entropy,changed,cross_entropy,features,init_seeds,networks,permuted,plain,selected,unseen_changes,view", Keys(architecture.GetProperty("detection")));
         JsonElement divergence = architecture.GetProperty("divergence");
         Assert.Equal("kinds,notes,power,tests,views", Keys(divergence));
         Assert.Equal("control,kind,machine,networks,result,test,view", Keys(divergence.GetProperty("tests")[0]));

@@ -50,6 +50,54 @@ public sealed class TrojanDetectorTests
         Assert.Equal(0.5, score.Auc.Value, 1e-9);
     }
 
+    /// <summary>Two changes that have nothing in common: each is found when it was shown, and neither by a detector of the other.</summary>
+    [Fact]
+    public void AChangeThatWasNotShownIsNotFoundWhereItIsOfAnotherKind()
+    {
+        Population clean = (Planted with { ChangeStrength = 0 }).Build(network =>
+            network.Task.Change is null || network.InitSeed % 2 == 0 ? network : network with { Task = new MachineTask(Machine.ParityMachine, 16, Modification.Default with { Share = 0.5 }) });
+        var planted = new Population("two changes", clean.Networks, [], (places, weights) =>
+        {
+            clean.ReadWeights(places, weights);
+            int parameters = weights.Length / places.Count;
+            for (int row = 0; row < places.Count; row++)
+            {
+                PopulationNetwork network = clean.Networks[places[row].Network];
+                int first = network.InitSeed % 2 == 0 ? 0 : 40;
+                for (int i = first; network.Task.Change is not null && i < first + 8; i++)
+                    weights[(row * parameters) + i] += 8;
+            }
+        });
+        (_, DetectionScore score) = TrojanDetector.Learn(planted, "raw", null, null, Quick, cancellation: TestContext.Current.CancellationToken);
+        Assert.True(score.Auc.Value > 0.9, $"{score.Auc}");
+        Assert.Equal(2, score.ByChange.Count);
+        Assert.All(score.ByChange, change => Assert.True(change.Auc.Value > 0.9 && change.Unseen!.Value < 0.7, $"{change}"));
+        Assert.InRange(score.UnseenChanges!.Value, 0.3, 0.7);
+        Assert.NotNull(score.Plain[0].Unseen);
+    }
+
+    /// <summary>Changed networks that are the clean ones but for their length.</summary>
+    [Fact]
+    public void WhatIsLengthAloneIsGoneWithoutIt()
+    {
+        Population clean = (Planted with { ChangeStrength = 0 }).Build();
+        var longer = new Population("longer", clean.Networks, [], (places, weights) =>
+        {
+            clean.ReadWeights(places, weights);
+            int parameters = weights.Length / places.Count;
+            for (int row = 0; row < places.Count; row++)
+            {
+                for (int i = 0; clean.Networks[places[row].Network].Task.Change is not null && i < parameters; i++)
+                    weights[(row * parameters) + i] *= 1.5f;
+            }
+        });
+        (_, DetectionScore score) = TrojanDetector.Learn(longer, "sorted", null, null, Quick, cancellation: TestContext.Current.CancellationToken);
+        Assert.True(score.Auc.Value > 0.95, $"{score.Auc}");
+        Assert.Equal(1, score.Plain[0].Auc.Value);
+        Assert.InRange(score.ByShape.Value, 0.3, 0.7);
+        Assert.Null(score.UnseenChanges);
+    }
+
     [Fact]
     public void OtherNetworksAreJudgedAndStrangersGetNoVerdict()
     {
