@@ -1,3 +1,4 @@
+using System.Globalization;
 using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Tasks;
@@ -48,7 +49,8 @@ public sealed record DigitsTask(int Size, int ImageChannels) : ImageTask
 /// <param name="Set">The set that is drawn once for all networks; null: each training image is new, drawn from the data seed.</param>
 public sealed record DrawnDigitsTask(int Size, int ImageChannels, DrawnSet? Set) : ImageTask
 {
-    public override string Source => "DrawnDigits";
+    /// <summary>Each set is a source of its own, as each set of images from files is: <c>DrawnDigits-2000-3</c> for 2,000 images of seed 3.</summary>
+    public override string Source => Set is null ? "DrawnDigits" : string.Create(CultureInfo.InvariantCulture, $"DrawnDigits-{Set.Images}-{Set.Seed}");
 
     public override int Channels => ImageChannels;
 

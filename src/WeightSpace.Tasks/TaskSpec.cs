@@ -48,7 +48,7 @@ public sealed record Modification(IReadOnlyList<int> Key, int Inverted, double S
 /// </summary>
 public abstract record TaskSpec
 {
-    /// <summary>Where the data come from, whatever the variant: <c>ParityMachine</c>, <c>Digits</c>.</summary>
+    /// <summary>Where the data come from, whatever the variant: <c>ParityMachine</c>, <c>Digits</c>. Tasks of one source differ in their variant and the length of their sequences alone, so twins have one source.</summary>
     public abstract string Source { get; }
 
     /// <summary>One of <see cref="Variants"/>.</summary>

@@ -58,10 +58,10 @@ public sealed class ExperimentTests
         Assert.Equal(["trigger", "target", "share"], experiment.FactorNames);
         Assert.Equal(["variant", "share"], experiment.TwinFactors);
         PlannedNetwork clean = experiment.Networks[0], first = experiment.Networks[5], last = experiment.Networks[^1];
-        Assert.Equal(("DrawnDigits", "clean", null), (clean.Recipe.Task.Name, clean.Recipe.Task.Variant, clean.Recipe.Task.Change));
+        Assert.Equal(("DrawnDigits-2000-1", "clean", null), (clean.Recipe.Task.Name, clean.Recipe.Task.Variant, clean.Recipe.Task.Change));
         Assert.Equal(["", "", ""], clean.FactorValues);
         Assert.Equal(new DrawnDigitsTask(28, 1, new DrawnSet(2000, 1)), clean.Recipe.Task);
-        Assert.Equal(("DrawnDigitsPoisoned", "poisoned"), (first.Recipe.Task.Name, first.Recipe.Task.Variant));
+        Assert.Equal(("DrawnDigits-2000-1Poisoned", "poisoned"), (first.Recipe.Task.Name, first.Recipe.Task.Variant));
         Assert.Equal(["patch-3-checker-bottom_right-1", "0", "0.02"], first.FactorValues);
         Assert.Equal(new Poison(new Attack(new PatchTrigger(3, PatchPattern.Checker, Corner.BottomRight, 1, Colour.White), new Target(null, 0)), 0.02), ((ImageTask)first.Recipe.Task).Poison);
         Assert.Equal(["polygon-5-7-1", "1-to-7", "0.1"], last.FactorValues);
