@@ -54,6 +54,6 @@ internal static class Figure
     /// <summary>The style of a class's curves and markers: its machine's colour, dashed or hollow when changed.</summary>
     public static string Style(Dictionary<string, int> colours, string machine, string variant) => $"m{colours[machine]}{(variant == Variants.Clean ? "" : " dashed")}";
 
-    /// <summary>A view's line: dotted, dashed, solid; the accent's colour where the first three are taken.</summary>
-    public static string ViewStyle(string view) => view switch { "raw" => "v0", "statistics" => "v1", "invariant" => "v2", "aligned" => "v3", _ => "v4" };
+    /// <summary>A view's line: dotted, dashed, solid; the accent's colour and a soft one where these are taken.</summary>
+    public static string ViewStyle(string view) => view switch { "raw" => "v0", "statistics" => "v1", "invariant" => "v2", "aligned" => "v3", "spectral" => "v4", _ => "v5" };
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using WeightSpace.Analysis.Divergence;
 
 namespace WeightSpace.Analysis.Report;
 
@@ -31,7 +32,7 @@ internal static class PowerFigure
                 if (curves.Length == 0)
                     continue;
                 string view = analysis.Views.First(view => view.Name == curves[0].View).Short;
-                chart.Axes($"{TwinSection.TestTitle(tests[panel])}: {view}", panel == 0 ? $"{machines[row]}: pairs, or networks in a group (log scale)" : "", "share of draws in which it is found");
+                chart.Axes($"{Short(tests[panel])}: {view}", tests[panel] == ChangeTests.Twins ? "pairs of twins (log scale)" : "networks in a group (log scale)", panel == 0 ? $"{machines[row]}: share of draws" : "");
                 chart.Level(Wanted, panel == tests.Length - 1 ? "95 %" : null);
                 foreach (PowerCurve curve in curves)
                 {
@@ -47,6 +48,8 @@ internal static class PowerFigure
         return Figure.Wrap(id, Width, machines.Length * RowHeight, "How many networks does it take to find a change?", words.ToString(), svg.ToString(), "",
             "Share of random choices of networks in which a test finds the change at p \u2264 0.05, by the number of networks; grey: the same test where there is nothing to find. Each panel shows the view in which its test finds most; the table below has all views.");
     }
+
+    private static string Short(string test) => test switch { ChangeTests.Twins => "twins", ChangeTests.Groups => "energy distance", _ => test };
 
     private static PowerCurve[] MostPowerful(IEnumerable<PowerCurve> curves) =>
         curves.GroupBy(curve => curve.View).MaxBy(group => group.Sum(curve => curve.Points.Sum(point => point.Power.Value)))?.ToArray() ?? [];

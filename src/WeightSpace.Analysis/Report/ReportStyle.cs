@@ -54,11 +54,12 @@ internal static class ReportStyle
         .grid { stroke: var(--rule); stroke-width: 1; } .axis { stroke: var(--soft); stroke-width: 1; } .frame { fill: none; stroke: var(--rule); }
         .level { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 2 3; } text.level { stroke: none; fill: var(--soft); } text.plain, text.control { fill: var(--soft); }
         .m0 { --c: var(--c0); } .m1 { --c: var(--c1); } .m2 { --c: var(--c2); } .m3 { --c: var(--c3); } .m4 { --c: var(--c4); } .m5 { --c: var(--c5); } .m6 { --c: var(--c6); } .m7 { --c: var(--c7); }
-        .ink, .v0, .v1, .v2, .k1 { --c: var(--ink); } .plain, .control { --c: var(--soft); } .k0, .v3, .v4 { --c: var(--accent); } .k2, .k3 { --c: var(--soft); }
-        .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; } .curve.dashed, .curve.v1, .curve.v4 { stroke-dasharray: 6 4; } .curve.v0, .curve.v3, .curve.k3 { stroke-dasharray: 2 4; } .curve.k2 { stroke-dasharray: 8 3 2 3; }
+        text.m0, text.m1, text.m2, text.m3, text.m4, text.m5, text.m6, text.m7 { fill: var(--c); }
+        .ink, .v0, .v1, .v2, .k1 { --c: var(--ink); } .plain, .control { --c: var(--soft); } .k0, .v3, .v4 { --c: var(--accent); } .k2, .k3, .v5 { --c: var(--soft); }
+        .curve { fill: none; stroke: var(--c); stroke-width: 2; stroke-linejoin: round; } .curve.dashed, .curve.v1, .curve.v4, .curve.v5 { stroke-dasharray: 6 4; } .curve.v0, .curve.v3, .curve.k3 { stroke-dasharray: 2 4; } .curve.k2 { stroke-dasharray: 8 3 2 3; }
         .curve.thin { stroke-width: 1.2; } .curve.thin.plain { stroke-dasharray: 1 3; } .curve.thin.plain.dashed { stroke-dasharray: 5 3; } .curve.control { stroke-width: 1.4; }
         .band { fill: var(--c); fill-opacity: var(--band); stroke: none; } .bar { stroke: var(--c); stroke-width: 1.3; }
-        .dot { fill: var(--c); } .dot.v0, .dot.v1, .dot.v3, .dot.v4 { fill: var(--paper); stroke: var(--c); stroke-width: 1.6; } .dot.v1, .dot.v4 { fill: var(--rule); } .ring { fill: none; stroke: var(--c); stroke-width: 1.5; } .leaf { fill: var(--c); }
+        .dot { fill: var(--c); } .dot.v0, .dot.v1, .dot.v3, .dot.v4, .dot.v5 { fill: var(--paper); stroke: var(--c); stroke-width: 1.6; } .dot.v1, .dot.v4, .dot.v5 { fill: var(--rule); } .ring { fill: none; stroke: var(--c); stroke-width: 1.5; } .leaf { fill: var(--c); }
         .tree { fill: none; stroke: var(--soft); stroke-width: 1; }
         @media print { :root { color-scheme: light; } html { font-size: 12px; } main { max-width: none; padding: 0; } figure, .wide { margin-left: 0; margin-right: 0; } figure, table, .conclusions li { break-inside: avoid; } h2, h3 { break-after: avoid; } nav { display: none; } }
         """;
