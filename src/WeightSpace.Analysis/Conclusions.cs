@@ -123,11 +123,14 @@ internal static class Conclusions
             return null;
         string numbers = string.Create(Culture, $"at step {last.Step:N0} the {TwinPairs.VariantOf(kind.Name)} twin lies {Number(ratio.Value)} {Span(ratio)} times as far from its clean twin as a network that saw another draw of the clean data does ({last.InitSeeds} initial seeds{(last.PValue is { } p ? $", paired test p = {p:0.####}" : "")})");
         bool significant = last.PValue < Significance;
-        string shortRatio = $"{Number(ratio.Value)} {Span(ratio)} times as far as another draw of the same data does";
-        return ratio.Low > 1 && significant ? new Conclusion($"further-{kind.Name}", question, "yes", $"Changed data moves a network {shortRatio}.", $"Yes: {numbers}.", rule)
-            : ratio.High < 1 && significant ? new Conclusion($"further-{kind.Name}", question, "no", $"Changed data moves a network less far than chance, {shortRatio}.", $"No, less far: {numbers}. That twins diverge is no sign of a change in their data.", rule)
-            : new Conclusion($"further-{kind.Name}", question, "no", $"Changed data was not shown to move a network further than chance: {shortRatio}.", $"Not that could be shown: {numbers}. That twins diverge is no sign of a change in their data.", rule);
+        string which = Which(kind, divergence), shortRatio = $"{Number(ratio.Value)} {Span(ratio)} times as far as another draw of the same data does";
+        return ratio.Low > 1 && significant ? new Conclusion($"further-{kind.Name}", question, "yes", $"Changed data{which} moves a network {shortRatio}.", $"Yes: {numbers}.", rule)
+            : ratio.High < 1 && significant ? new Conclusion($"further-{kind.Name}", question, "no", $"Changed data{which} moves a network less far than chance, {shortRatio}.", $"No, less far: {numbers}. That twins diverge is no sign of a change in their data.", rule)
+            : new Conclusion($"further-{kind.Name}", question, "no", $"Changed data{which} was not shown to move a network further than chance: {shortRatio}.", $"Not that could be shown: {numbers}. That twins diverge is no sign of a change in their data.", rule);
     }
+
+    /// <summary>Which change a sentence is about, where the zoo has several.</summary>
+    private static string Which(PairKind kind, DivergenceAnalysis divergence) => divergence.Kinds.Count(other => TwinPairs.IsChange(other.Name)) > 1 ? $" ({kind.Name})" : "";
 
     private static Conclusion? Direction(PairKind kind, IReadOnlyList<ViewSummary> views, DivergenceAnalysis divergence)
     {
@@ -148,7 +151,7 @@ internal static class Conclusions
         string answer = best.Reorder is not null && best.Margin > 0 ? "yes" : best.Change.Cosine.Low > 0 ? "partly" : "no";
         string control = best.Reorder is null ? "" : $", against {Number(best.Reorder.Cosine.Value)} {Span(best.Reorder.Cosine)} for another draw of the same data";
         string lead = answer switch { "yes" => "Yes, to a degree that chance does not explain", "partly" => "There is a common direction, but no more than the control shows", _ => "No common direction could be shown" };
-        string shortText = $"{lead}: mean cosine {Number(best.Change.Cosine.Value)} {Span(best.Change.Cosine)} between the displacements of different initial weights{control}.";
+        string shortText = $"{lead}{Which(kind, divergence)}: mean cosine {Number(best.Change.Cosine.Value)} {Span(best.Change.Cosine)} between the displacements of different initial weights{control}.";
         return new Conclusion($"direction-{kind.Name}", question, answer, shortText, string.Create(Culture,
             $"{lead}: at step {best.Change.Step:N0}, in {Title(views, best.View)}, the displacements from clean to {TwinPairs.VariantOf(kind.Name)} twin have a mean cosine of {Number(best.Change.Cosine.Value)} {Span(best.Change.Cosine)} between different initial weights{control} (the clearest of {found.Count} views)."), rule);
     }

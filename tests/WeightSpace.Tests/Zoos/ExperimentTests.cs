@@ -211,6 +211,16 @@ public sealed class ExperimentTests
         Assert.Equal(name != "ds3", experiment.Networks[0].Recipe is { Training.Stop.EvalLoss: 1e-4, Architecture.Parameters.Count: 4364 });
     }
 
+    /// <summary>What a study's script grows is declared in its folder, and what is declared there it grows.</summary>
+    [Fact]
+    public void TheScriptOfTheStudyOfMldsGrowsItsExperiments()
+    {
+        string study = Path.Combine(Repository.Root, "studies", "01-mlds");
+        string[] grown = [.. Regex.Matches(File.ReadAllText(Path.Combine(study, "run")), @"^grow \S+ (\S+\.yaml)", RegexOptions.Multiline).Select(match => match.Groups[1].Value)];
+        Assert.Equal(Directory.GetFiles(study, "*.yaml").Select(Path.GetFileName).Order(StringComparer.Ordinal), grown.Order(StringComparer.Ordinal));
+        Assert.All(grown, name => Assert.NotEmpty(Experiment.Load(Path.Combine(study, name)).Networks));
+    }
+
     [Fact]
     public void ADataSeedMayBeTheInitSeed()
     {
