@@ -13,6 +13,14 @@ internal sealed class FeatureSink
     /// <summary>A sink of values, which counts on past its end.</summary>
     public FeatureSink(float[] values) => _values = values;
 
+    /// <summary>The names that a walk gives.</summary>
+    public static string[] NamesOf(Architecture architecture, Action<Architecture, ReadOnlyMemory<float>, FeatureSink> write)
+    {
+        var sink = new FeatureSink();
+        write(architecture, new float[architecture.Parameters.Count], sink);
+        return [.. sink.Names!];
+    }
+
     /// <summary>Runs a walk that gives values into <paramref name="features"/>, which must have just the room that it needs.</summary>
     public static void Compute(Architecture architecture, ReadOnlySpan<float> weights, Span<float> features, Action<Architecture, ReadOnlyMemory<float>, FeatureSink> write)
     {

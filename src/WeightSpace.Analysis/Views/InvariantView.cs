@@ -36,12 +36,7 @@ public sealed class InvariantView : IView
 
     public bool IsStandardised => true;
 
-    public string[] FeatureNames(Architecture architecture)
-    {
-        var sink = new FeatureSink();
-        InvariantFeatures.Write(architecture, new float[architecture.Parameters.Count], sink);
-        return [.. sink.Names!];
-    }
+    public string[] FeatureNames(Architecture architecture) => FeatureSink.NamesOf(architecture, InvariantFeatures.Write);
 
     public void Compute(Architecture architecture, ReadOnlySpan<float> weights, Span<float> features) =>
         FeatureSink.Compute(architecture, weights, features, InvariantFeatures.Write);

@@ -23,12 +23,7 @@ public sealed class SpectralView : IView
 
     public bool IsStandardised => true;
 
-    public string[] FeatureNames(Architecture architecture)
-    {
-        var sink = new FeatureSink();
-        Write(architecture, new float[architecture.Parameters.Count], sink);
-        return [.. sink.Names!];
-    }
+    public string[] FeatureNames(Architecture architecture) => FeatureSink.NamesOf(architecture, Write);
 
     public void Compute(Architecture architecture, ReadOnlySpan<float> weights, Span<float> features) =>
         FeatureSink.Compute(architecture, weights, features, Write);
