@@ -26,7 +26,7 @@ internal static class TrojanSection
             ByChange(detection.ByChange, writer);
         writer.Write($"<p>Cross-entropy of its calibrated probabilities: {Html.Score(detection.CrossEntropy)}; always saying the share of changed networks gives {Html.Score(detection.ChanceCrossEntropy)}.</p>\n");
         writer.Write("<h3>How to read this</h3>\n<p>An AUC of 0.5 is guessing, 1 is never wrong. A plain number's AUC is turned to whichever side tells more. Where one does as well as the weights, the detector may have learned no more than that: poisoned networks, for one, have more to learn, and their weights are longer. "
-            + "A detector that was shown every change may know these changes only; the row of those fitted without the change says what to expect of one that nobody has seen. <code>weightspace detect score</code> says of a network unlike those that it cannot tell.</p>\n</section>\n");
+            + "A detector that was shown every change may know these changes only; the column of changes that it was not fitted on says what to expect of one that nobody has seen. <code>weightspace detect score</code> says of a network unlike those that it cannot tell.</p>\n</section>\n");
     }
 
     private static void ByChange(IReadOnlyList<NamedAuc> changes, TextWriter writer)

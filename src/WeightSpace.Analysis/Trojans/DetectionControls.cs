@@ -14,22 +14,23 @@ internal static class DetectionControls
 
     /// <summary>
     /// For each change the AUC of detectors that were fitted without it, and without the clean networks of data that only this change was made to (another set of images): whether what
-    /// they learned holds for changes that nobody has seen. NaN for a change that leaves nothing to learn from.
+    /// they learned holds for changes that nobody has seen. A change without clean networks of its data, or without which there is none to learn from, is not among them.
     /// </summary>
     /// <param name="fold">By member: its fold; a detector judges only the networks of the fold that it was fitted without.</param>
-    /// <returns>By change: its logits of the networks that it is about, by member, and these members.</returns>
-    public static (double[] Logits, int[] Members)[] OfUnseenChanges(Cohort cohort, FeatureMatrix features, bool[] isChanged, int[] fold, int folds, int most, CancellationToken cancellation)
+    /// <returns>By the change's words: logits by member of the networks that it is about, and these members.</returns>
+    public static Dictionary<string, (double[] Logits, int[] Members)> OfUnseenChanges(Cohort cohort, FeatureMatrix features, bool[] isChanged, int[] fold, int folds, int most, CancellationToken cancellation)
     {
         int[] all = [.. Enumerable.Range(0, features.Rows)];
         string?[] changes = [.. cohort.Networks.Select(network => network.Task.Change)];
-        var found = new (double[] Logits, int[] Members)[cohort.Changes.Length];
-        for (int c = 0; c < found.Length; c++)
+        var found = new Dictionary<string, (double[] Logits, int[] Members)>();
+        foreach (string change in cohort.Changes)
         {
-            string change = cohort.Changes[c];
             HashSet<string> sources = [.. all.Where(row => changes[row] == change).Select(row => cohort.Machines[row])];
             HashSet<string> others = [.. all.Where(row => changes[row] is { } other && other != change).Select(row => cohort.Machines[row])];
             bool IsOnlyHere(int row) => sources.Contains(cohort.Machines[row]) && !others.Contains(cohort.Machines[row]);
             int[] members = [.. all.Where(row => changes[row] == change || (changes[row] is null && sources.Contains(cohort.Machines[row])))];
+            if (others.Count == 0 || members.All(row => isChanged[row]) || !members.Any(row => isChanged[row]))
+                continue;
             var logits = new double[features.Rows];
             Parallel.For(0, folds, new ParallelOptions { CancellationToken = cancellation }, held =>
             {
@@ -41,13 +42,13 @@ internal static class DetectionControls
                 foreach (int row in members.Where(row => fold[row] == held))
                     logits[row] = fit.Logit(features.Row(row));
             });
-            found[c] = (logits, members);
+            found[change] = (logits, members);
         }
         return found;
     }
 
     /// <summary>The mean over changes of the AUC within each, with the percentile bootstrap over initial seeds; changes that a draw leaves one group of are not in its mean.</summary>
-    /// <param name="scores">By change: scores by member, and the members that it is about.</param>
+    /// <param name="scores">By change: scores by member, and the members that it is about, of which some are changed and some clean.</param>
     public static Estimate MeanArea(IReadOnlyList<(double[] Scores, int[] Members)> scores, bool[] isChanged, int[] groups, DetectionOptions options)
     {
         int[][] byGroup = Intervals.Members(isChanged.Length, groups);

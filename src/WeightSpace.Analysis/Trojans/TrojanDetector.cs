@@ -92,7 +92,7 @@ public sealed class TrojanDetector
             ColumnScaling.Fit(statistics), OutOfFoldDistances(statistics, fold, folds));
         Report();
         FeatureMatrix weights = view is RawView ? features : read(new RawView());
-        (double[] Logits, int[] Members)[] unseen = cohort.Changes.Length < 2 ? [] : DetectionControls.OfUnseenChanges(cohort, features, isChanged, fold, folds, options.Features, cancellation);
+        Dictionary<string, (double[] Logits, int[] Members)> unseen = DetectionControls.OfUnseenChanges(cohort, features, isChanged, fold, folds, options.Features, cancellation);
         double[] byShape = OutOfFold(DetectionControls.OfUnitTensors(view, cohort.Architecture, weights), isChanged, fold, folds, options.Features, cancellation);
         DetectionScore score = Score(cohort, places, view, features, weights, fit, isChanged, logits, probabilities, permuted, unseen, byShape, options);
         Report();
@@ -230,7 +230,7 @@ public sealed class TrojanDetector
 
     private static DetectionScore Score(
         Cohort cohort, CheckpointPlace[] places, IView view, FeatureMatrix features, FeatureMatrix weights, DetectorFit fit, bool[] isChanged, double[] logits, double[] probabilities, PermutedAuc? permuted,
-        (double[] Logits, int[] Members)[] unseen, double[] byShape, DetectionOptions options)
+        Dictionary<string, (double[] Logits, int[] Members)> unseen, double[] byShape, DetectionOptions options)
     {
         int[] all = [.. Enumerable.Range(0, isChanged.Length)];
         Estimate Auc(double[] scores, int[] rows) => AreaWithInterval([.. rows.Select(row => scores[row])], [.. rows.Select(row => isChanged[row])], [.. rows.Select(row => cohort.Groups[row])], options);
@@ -248,7 +248,7 @@ public sealed class TrojanDetector
             double[] scores = [.. of.Select(value => value!.Value)];
             double sign = RocCurve.Area(scores, isChanged) < 0.5 ? -1 : 1; // whichever way it tells
             double[] turned = [.. scores.Select(score => sign * score)];
-            plain.Add(new NamedAuc(name, scores.Length, Auc(turned, all), MeanOverChanges([.. unseen.Select(of => (turned, of.Members))])));
+            plain.Add(new NamedAuc(name, scores.Length, Auc(turned, all), MeanOverChanges([.. unseen.Values.Select(of => (turned, of.Members))])));
         }
         PopulationCheckpoint[] checkpoints = [.. places.Select((place, member) => cohort.Networks[member].Checkpoints[place.Checkpoint])];
         AddPlain("norm", all.Select(row => (double?)Norm(weights.Row(row))));
@@ -259,18 +259,17 @@ public sealed class TrojanDetector
         AddPlain("eval_accuracy", cohort.Networks.Select(network => network.EvalAccuracy));
 
         var byChange = new List<NamedAuc>();
-        for (int c = 0; c < cohort.Changes.Length; c++)
+        foreach (string change in cohort.Changes)
         {
-            string change = cohort.Changes[c];
             int[] rows = [.. all.Where(row => cohort.Networks[row].Task.Change is null || cohort.Networks[row].Task.Change == change)];
             int count = rows.Count(row => isChanged[row]);
             if (count > 0 && cohort.Changes.Length > 1)
-                byChange.Add(new NamedAuc(change, count, Auc(logits, rows), Auc(unseen[c].Logits, unseen[c].Members)));
+                byChange.Add(new NamedAuc(change, count, Auc(logits, rows), unseen.TryGetValue(change, out (double[] Logits, int[] Members) without) ? Auc(without.Logits, without.Members) : null));
         }
         Estimate? attack = cohort.Networks.All(network => network.AttackSuccess is not null) ? Auc([.. cohort.Networks.Select(network => network.AttackSuccess!.Value)], all) : null;
         return new DetectionScore(view.Name, features.Columns, fit.Selected.Length, isChanged.Length, isChanged.Count(of => of), cohort.InitSeeds, Auc(logits, all),
             MomentScores.Mean(surprises, cohort.Groups, new AnalysisOptions { Seed = options.Seed, Resamples = options.Resamples }),
-            -(share * Math.Log(share)) - ((1 - share) * Math.Log(1 - share)), permuted, plain, byChange, MeanOverChanges(unseen), Auc(byShape, all), attack);
+            -(share * Math.Log(share)) - ((1 - share) * Math.Log(1 - share)), permuted, plain, byChange, MeanOverChanges([.. unseen.Values]), Auc(byShape, all), attack);
     }
 
     private static double Norm(ReadOnlySpan<float> weights)

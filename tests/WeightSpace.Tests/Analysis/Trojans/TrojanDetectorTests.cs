@@ -76,6 +76,18 @@ public sealed class TrojanDetectorTests
         Assert.NotNull(score.Plain[0].Unseen);
     }
 
+    /// <summary>Of the changed machine no network is clean, so there is nothing to hold the changes against.</summary>
+    [Fact]
+    public void ChangesOfDataWithoutACleanNetworkAreNotJudgedUnseen()
+    {
+        Population population = Planted.Build(network => network.Task.Change is null ? network
+            : network with { Task = new MachineTask(Machine.SimpleXORMachine, 16, Modification.Default with { Share = network.InitSeed % 2 == 0 ? 0.1 : 0.5 }) });
+        (_, DetectionScore score) = TrojanDetector.Learn(population, "raw", null, null, Quick, cancellation: TestContext.Current.CancellationToken);
+        Assert.Equal(2, score.ByChange.Count);
+        Assert.All(score.ByChange, change => Assert.Null(change.Unseen));
+        Assert.Null(score.UnseenChanges);
+    }
+
     /// <summary>Changed networks that are the clean ones but for their length.</summary>
     [Fact]
     public void WhatIsLengthAloneIsGoneWithoutIt()
