@@ -1,0 +1,160 @@
+using WeightSpace.Numerics;
+
+namespace WeightSpace.Analysis.Trajectories.Ordering;
+
+/// <summary>Checkpoints that were found to be of one network, in the order in which training left them.</summary>
+/// <param name="Checkpoints">Indices, from the first to the last.</param>
+/// <param name="Parent">The checkpoint that it was forked from; null where it has a beginning of its own.</param>
+/// <param name="Separation">
+/// How much nearer its checkpoints stand to their predecessors than to other networks' checkpoints: the median of 1 - d(own) / d(other), from -1 to 1; 1 where there is no other network.
+/// </param>
+/// <param name="Direction">How surely it runs this way and not the other, from -1 to 1: the mean of the rank correlations of <see cref="DirectionSigns"/>; null with fewer than 3 checkpoints.</param>
+public sealed record OrderedTrajectory(int[] Checkpoints, int? Parent, double Separation, double? Direction);
+
+/// <summary>What unlabelled checkpoints were found to be.</summary>
+/// <param name="Trajectories">In the order of their first checkpoints.</param>
+/// <param name="SameAs">Checkpoints with the very weights of another, and that other; they stand in no trajectory.</param>
+public sealed record CheckpointOrdering(IReadOnlyList<OrderedTrajectory> Trajectories, IReadOnlyDictionary<int, int> SameAs);
+
+/// <summary>
+/// Puts unlabelled checkpoints of many networks in order: which belong to one network, and which came after which. This file is the method.
+/// </summary>
+/// <remarks>
+/// <para>1. Families: the minimum spanning tree falls apart where a step is far longer than all within (different initial weights). 2. In each family a root, the checkpoint most like a start, and
+/// from there a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>). 3. Bundles of contemporaries (<see cref="Bundles"/>). 4. The cheapest cover of the family
+/// by paths (<see cref="PathCover"/>). 5. Where a path begins in the middle of its family it is a fork. 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
+/// <para>The claim that this can be done is from Schürholt and Borth, arXiv 2006.10424; their rule is in <see cref="OrderBaselines"/>, the method is this project's. Singh et al. and the inference of
+/// cell trajectories (Slingshot) have the same problem with other means.</para>
+/// </remarks>
+public static class CheckpointOrder
+{
+    /// <summary>An edge of the spanning tree ends a family where it is so many times longer than the next shorter one.</summary>
+    private const double FamilyGap = 1.5;
+
+    /// <summary>At most this share of the edges of the tree end a family: a network has at least about so many checkpoints.</summary>
+    private const int LeastPerFamily = 3;
+
+    /// <param name="weights">[checkpoint, parameter], finite; the mean is taken from them.</param>
+    /// <param name="signs">What is measured of every checkpoint for direction, in the same order.</param>
+    public static CheckpointOrdering Find(FloatRows weights, DirectionSigns signs, CancellationToken stop = default)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        ArgumentNullException.ThrowIfNull(signs);
+        if (signs.Norms.Length != weights.Count)
+            throw new ArgumentException($"{signs.Norms.Length} norms of {weights.Count} checkpoints; expected one for each", nameof(signs));
+        CheckpointDistances distances = CheckpointDistances.Of(weights, stop);
+        Dictionary<int, int> sameAs = Same(distances);
+        int[] distinct = [.. Enumerable.Range(0, weights.Count).Where(i => !sameAs.ContainsKey(i))];
+        var trajectories = new List<OrderedTrajectory>();
+        foreach (int[] family in Families(distances, distinct))
+        {
+            stop.ThrowIfCancellationRequested();
+            trajectories.AddRange(InFamily(distances, family, signs));
+        }
+        return new CheckpointOrdering([.. Judged(distances, trajectories, signs).OrderBy(trajectory => trajectory.Checkpoints.Min())], sameAs);
+    }
+
+    /// <summary>Checkpoints at distance 0 from an earlier one, and that one.</summary>
+    private static Dictionary<int, int> Same(CheckpointDistances distances)
+    {
+        var sameAs = new Dictionary<int, int>();
+        for (int i = 0; i < distances.Count; i++)
+        {
+            if (sameAs.ContainsKey(i))
+                continue;
+            ReadOnlySpan<float> row = distances.Row(i);
+            for (int j = i + 1; j < row.Length; j++)
+            {
+                if (row[j] == 0)
+                    sameAs[j] = i;
+            }
+        }
+        return sameAs;
+    }
+
+    /// <summary>Splits the spanning tree at its longest edges, where the ratio of one edge to the next shorter one is largest and large enough.</summary>
+    internal static int[][] Families(CheckpointDistances distances, int[] members)
+    {
+        List<TreeEdge> tree = SpanningTree.Of(distances, members);
+        float[] squared = [.. tree.Select(edge => edge.Squared).OrderDescending()];
+        int cut = -1;
+        double ratio = FamilyGap * FamilyGap;
+        for (int i = 0; i < squared.Length / LeastPerFamily; i++)
+        {
+            double here = squared[i] / Math.Max(squared[i + 1], float.Epsilon);
+            if (here >= ratio)
+                (ratio, cut) = (here, i);
+        }
+        if (cut < 0)
+            return [members];
+        var indexOf = new Dictionary<int, int>();
+        foreach (int member in members)
+            indexOf.Add(member, indexOf.Count);
+        int[][] parts = SpanningTree.Parts(members.Length, tree.Select(edge => new TreeEdge(indexOf[edge.From], indexOf[edge.To], edge.Squared)), squared[cut + 1]);
+        return [.. parts.Select(part => part.Select(i => members[i]).ToArray())];
+    }
+
+    private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
+    {
+        PathPotential potential = PathPotential.From(distances, family, signs.MostLikeAStart(family));
+        int[] before = PathCover.Find(distances, family, potential, Bundles.Find(distances, family, potential));
+        int[] behind = new int[family.Length];
+        Array.Fill(behind, -1);
+        for (int i = 0; i < before.Length; i++)
+        {
+            if (before[i] >= 0)
+                behind[before[i]] = i;
+        }
+        for (int first = 0; first < before.Length; first++)
+        {
+            if (before[first] >= 0)
+                continue;
+            var path = new List<int>();
+            for (int i = first; i >= 0; i = behind[i])
+                path.Add(family[i]);
+            int parent = potential.Before[first];
+            yield return new OrderedTrajectory([.. path], parent < 0 ? null : family[parent], 0, null);
+        }
+    }
+
+    /// <summary>Turns round what runs the wrong way and says how sure each is.</summary>
+    private static IEnumerable<OrderedTrajectory> Judged(CheckpointDistances distances, List<OrderedTrajectory> trajectories, DirectionSigns signs)
+    {
+        var of = new int[distances.Count];
+        Array.Fill(of, -1);
+        for (int t = 0; t < trajectories.Count; t++)
+        {
+            foreach (int i in trajectories[t].Checkpoints)
+                of[i] = t;
+        }
+        var parents = trajectories.Select(trajectory => trajectory.Parent).OfType<int>().Select(parent => of[parent]).ToHashSet();
+        for (int t = 0; t < trajectories.Count; t++)
+        {
+            OrderedTrajectory trajectory = trajectories[t];
+            double? direction = signs.Direction(distances, trajectory.Checkpoints);
+            // Only what hangs on nothing, and has nothing hanging on it, can be turned round by itself.
+            if (direction < 0 && trajectory.Parent is null && !parents.Contains(t))
+                (trajectory, direction) = (trajectory with { Checkpoints = [.. trajectory.Checkpoints.Reverse()] }, -direction);
+            yield return trajectory with { Direction = direction, Separation = Separation(distances, of, trajectory.Checkpoints, t) };
+        }
+    }
+
+    private static double Separation(CheckpointDistances distances, int[] of, int[] path, int own)
+    {
+        var shares = new List<double>();
+        for (int i = 1; i < path.Length; i++)
+        {
+            ReadOnlySpan<float> row = distances.Row(path[i]);
+            double other = double.PositiveInfinity;
+            for (int j = 0; j < row.Length; j++)
+            {
+                if (of[j] >= 0 && of[j] != own)
+                    other = Math.Min(other, row[j]);
+            }
+            double step = row[path[i - 1]];
+            shares.Add(double.IsPositiveInfinity(other) ? 1 : (Math.Sqrt(other) - Math.Sqrt(step)) / Math.Sqrt(Math.Max(Math.Max(other, step), double.Epsilon)));
+        }
+        shares.Sort();
+        return shares.Count == 0 ? 0 : shares[shares.Count / 2];
+    }
+}

@@ -1,0 +1,69 @@
+namespace WeightSpace.Analysis.Trajectories.Ordering;
+
+/// <summary>
+/// What training does to weights, whatever the network: their norm and their kurtosis grow, and its steps become shorter. From that a path gets its direction, and a family its root.
+/// </summary>
+/// <remarks>
+/// Length of steps: Schürholt and Borth, arXiv 2006.10424. Kurtosis: MoTHer, Horwitz et al., arXiv 2405.18432 (there for fine-tuning, where it may also fall). Norm: it grows under gradient descent
+/// without strong weight decay. Each can be wrong, so they vote.
+/// </remarks>
+/// <param name="Norms">Euclidean norms of the weights. [checkpoint]</param>
+/// <param name="Kurtosis">The fourth standardised moment of each tensor's weights, a mean over tensors by their sizes: 1.8 for uniform weights, 3 for normal ones. [checkpoint]</param>
+public sealed record DirectionSigns(double[] Norms, double[] Kurtosis)
+{
+    /// <summary>The index into <paramref name="family"/> of the checkpoint with the least mean rank by norm and kurtosis.</summary>
+    internal int MostLikeAStart(int[] family)
+    {
+        double[] norms = Ranks([.. family.Select(i => Norms[i])]), kurtosis = Ranks([.. family.Select(i => Kurtosis[i])]);
+        int most = 0;
+        for (int i = 1; i < family.Length; i++)
+        {
+            if (norms[i] + kurtosis[i] < norms[most] + kurtosis[most])
+                most = i;
+        }
+        return most;
+    }
+
+    /// <summary>The mean of three rank correlations along a path: norm and kurtosis with place, and length of step with place, reversed. Null with fewer than 3 checkpoints.</summary>
+    internal double? Direction(CheckpointDistances distances, int[] path)
+    {
+        if (path.Length < 3)
+            return null;
+        double[] steps = new double[path.Length - 1];
+        for (int i = 0; i < steps.Length; i++)
+            steps[i] = distances[path[i], path[i + 1]];
+        return (WithPlace([.. path.Select(i => Norms[i])]) + WithPlace([.. path.Select(i => Kurtosis[i])]) - WithPlace(steps)) / 3;
+    }
+
+    /// <summary>Spearman's rank correlation of values with their places.</summary>
+    private static double WithPlace(double[] values)
+    {
+        double[] ranks = Ranks(values);
+        double mean = (values.Length - 1) / 2.0, product = 0, squared = 0, places = 0;
+        for (int i = 0; i < ranks.Length; i++)
+        {
+            product += (ranks[i] - mean) * (i - mean);
+            squared += (ranks[i] - mean) * (ranks[i] - mean);
+            places += (i - mean) * (i - mean);
+        }
+        return squared == 0 || places == 0 ? 0 : product / Math.Sqrt(squared * places);
+    }
+
+    /// <summary>Ranks from 0; equal values share the mean of theirs.</summary>
+    private static double[] Ranks(double[] values)
+    {
+        int[] order = [.. Enumerable.Range(0, values.Length)];
+        Array.Sort([.. values], order);
+        var ranks = new double[values.Length];
+        for (int i = 0; i < order.Length;)
+        {
+            int end = i + 1;
+            while (end < order.Length && values[order[end]] == values[order[i]])
+                end++;
+            for (int j = i; j < end; j++)
+                ranks[order[j]] = (i + end - 1) / 2.0;
+            i = end;
+        }
+        return ranks;
+    }
+}

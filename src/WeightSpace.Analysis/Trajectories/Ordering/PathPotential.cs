@@ -1,0 +1,48 @@
+namespace WeightSpace.Analysis.Trajectories.Ordering;
+
+/// <summary>
+/// How far training has come: the length of the shortest way from a root where a hop costs its squared length (the Fermat distance with power 2: Groisman, Jonckheere and Sapienza, "Nonhomogeneous
+/// Euclidean first-passage percolation and distance learning", arXiv 1810.09398).
+/// </summary>
+/// <remarks>
+/// Squared lengths make a way through everything that lies between cheaper than one long hop, so the way follows a path that was walked. Networks that stand side by side after as many steps come
+/// out about equal, however far from each other they are, for neither is on the way to the other: it tells before from beside, which plain distance does not.
+/// </remarks>
+/// <param name="Values">[member]; 0 at the root.</param>
+/// <param name="Before">The member before each on its way, -1 for the root. [member]</param>
+internal sealed record PathPotential(double[] Values, int[] Before)
+{
+    /// <summary>Dijkstra, "A note on two problems in connexion with graphs", 1959, over all pairs, in time N^2.</summary>
+    /// <param name="root">An index into <paramref name="members"/>.</param>
+    public static PathPotential From(CheckpointDistances distances, int[] members, int root)
+    {
+        int n = members.Length;
+        var values = new double[n];
+        var before = new int[n];
+        var isDone = new bool[n];
+        Array.Fill(values, double.PositiveInfinity);
+        Array.Fill(before, -1);
+        values[root] = 0;
+        int newest = root;
+        for (int done = 1; ; done++)
+        {
+            isDone[newest] = true;
+            if (done == n)
+                return new PathPotential(values, before);
+            ReadOnlySpan<float> row = distances.Row(members[newest]);
+            double at = values[newest];
+            int next = -1;
+            for (int j = 0; j < n; j++)
+            {
+                if (isDone[j])
+                    continue;
+                double way = at + row[members[j]];
+                if (way < values[j])
+                    (values[j], before[j]) = (way, newest);
+                if (next < 0 || values[j] < values[next])
+                    next = j;
+            }
+            newest = next;
+        }
+    }
+}
