@@ -321,6 +321,54 @@ public sealed class RecipeTests
             Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(json.RootElement)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Behind the golden recipe's <c>arithmetic</c>; what is not changed is not written, and a recipe without changes has no such key.</summary>
+    [Fact]
+    public void ChangesStandInTheirKeyAndReadBack()
+    {
+        Recipe golden = Golden();
+        var change = new TrainingChange(100) { DataSeed = 3, LearningRate = 0.5, IsFreshOptimizer = true, Task = new MachineTask(Machine.ParityMachine, 32, null) };
+        Recipe[] recipes = [.. ((TrainingChange[][])[[change], [change with { At = 101 }], [change with { DataSeed = null }], [change with { LearningRate = null }], [change with { IsFreshOptimizer = false }],
+            [change with { Task = null }], [change, new TrainingChange(200) { DataSeed = 4 }]])
+            .Select(changes => new Recipe(golden.Task, golden.Architecture, golden.Training, golden.InitSeed, golden.DataSeed, changes))];
+        foreach (Recipe recipe in recipes)
+        {
+            using JsonDocument json = JsonDocument.Parse(recipe.CanonicalJson);
+            CheckOrder(json.RootElement);
+            Recipe read = RecipeJson.Read(json.RootElement);
+            Assert.Equal(recipe.Changes, read.Changes);
+            Assert.Equal(recipe.Phases, read.Phases);
+            Assert.Equal(recipe.CanonicalJson, read.CanonicalJson);
+        }
+        Assert.Equal(recipes.Length + 1, recipes.Append(golden).Select(recipe => recipe.Id).Distinct().Count());
+        const string keys = "\"changes\":[{\"at\":100,\"data_seed\":3,\"learning_rate\":0.5,\"optimizer\":\"fresh\",\"task\":{\"machine\":\"ParityMachine\",\"modified\":null,\"sequence\":32}}],";
+        Assert.Equal(s_goldenJson, Encoding.UTF8.GetString(recipes[0].CanonicalJson).Replace(keys, "", StringComparison.Ordinal));
+        Assert.Equal(golden.Id, new Recipe(golden.Task, golden.Architecture, golden.Training, golden.InitSeed, golden.DataSeed, []).Id);
+    }
+
+    [Theory]
+    [InlineData("[]", "empty list")]
+    [InlineData("[{\"at\":100}]", "changes nothing")]
+    [InlineData("[{\"data_seed\":3}]", "'at' is missing")]
+    [InlineData("[{\"at\":0,\"data_seed\":3}]", "changes[0].at")]
+    [InlineData("[{\"at\":500,\"data_seed\":3}]", "ends after 500 steps")]
+    [InlineData("[{\"at\":100,\"data_seed\":2}]", "in force already")]
+    [InlineData("[{\"at\":100,\"learning_rate\":0.003}]", "in force already")]
+    [InlineData("[{\"at\":100,\"learning_rate\":0}]", "learning_rate")]
+    [InlineData("[{\"at\":100,\"data_seed\":3},{\"at\":200,\"data_seed\":3}]", "in force already")]
+    [InlineData("[{\"at\":200,\"data_seed\":3},{\"at\":100,\"data_seed\":4}]", "behind 200")]
+    [InlineData("[{\"at\":100,\"optimizer\":\"kept\"}]", "fresh")]
+    [InlineData("[{\"at\":100,\"schedule\":\"restart\"}]", "constant")]
+    [InlineData("[{\"at\":100,\"data_seed\":3,\"more\":1}]", "more")]
+    [InlineData("[{\"at\":100,\"task\":{\"machine\":\"ParityMachine\",\"modified\":null,\"sequence\":31}}]", "another shape")]
+    [InlineData("[{\"at\":100,\"task\":{\"digits\":{\"channels\":1,\"size\":8}}}]", "another shape")]
+    [InlineData("[{\"at\":100,\"task\":{\"machine\":\"ParityMachine\",\"modified\":{\"inverted\":0,\"key\":[1],\"share\":0.1},\"sequence\":32}}]", "inverted")]
+    [InlineData("3", "a list")]
+    public void ChangesFromElsewhereAreHeldToTheirRanges(string changes, string named)
+    {
+        using JsonDocument json = JsonDocument.Parse(s_goldenJson.Replace("\"data_seed\":2", $"\"changes\":{changes},\"data_seed\":2", StringComparison.Ordinal));
+        Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(json.RootElement)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void AnyNumberInARecipeIsReadOrRefused()
     {
