@@ -129,6 +129,9 @@ public static class RecipeLimits
 
     public static NumberRange LearningRate { get; } = new(0, 1000, ExcludesMin: true);
 
+    /// <summary>What a change multiplies a learning rate by.</summary>
+    public static NumberRange RateTimes { get; } = new(0, 1e9, ExcludesMin: true);
+
     public static NumberRange Momentum { get; } = new(0, 1, ExcludesMax: true);
 
     public static NumberRange Beta { get; } = new(0, 1, ExcludesMax: true);
