@@ -105,6 +105,21 @@ public static class RecipeLimits
 
     public static NumberRange Colour { get; } = new(0, 1);
 
+    /// <summary>The share of images that a shift is on.</summary>
+    public static NumberRange ShiftShare { get; } = new(0, 1, ExcludesMin: true);
+
+    /// <summary>How much of its negative an image is mixed with.</summary>
+    public static NumberRange InvertStrength { get; } = new(0, 1, ExcludesMin: true);
+
+    /// <summary>Standard deviation of the noise on images, whose values are 0 to 1.</summary>
+    public static NumberRange NoiseDeviation { get; } = new(0, 10, ExcludesMin: true);
+
+    /// <summary>Pixels that images are moved by.</summary>
+    public static NumberRange Move { get; } = new(-(ImageSetInfo.MostSide - 1), ImageSetInfo.MostSide - 1);
+
+    /// <summary>Classes that labels are rotated by.</summary>
+    public static NumberRange Rotation { get; } = new(1, 255);
+
     public static NumberRange Classes { get; } = new(2, 256);
 
     public static NumberRange Label { get; } = new(0, 255);
@@ -308,6 +323,8 @@ public static class RecipeLimits
     {
         if (task is DrawnDigitsTask { Set: { } set } drawn && (long)set.Images * drawn.Size * drawn.Size > MaxImageBytes)
             return $"{set.Images} images of {drawn.Size}x{drawn.Size} pixels take {(long)set.Images * drawn.Size * drawn.Size} bytes, at most {MaxImageBytes} are allowed; make them fewer or smaller";
+        if (task.Shift?.Problem(task.Shape, task.Outputs) is { } shiftProblem)
+            return $"shift: {shiftProblem}";
         if (attacks.Count > MaxAttacks)
             return $"clean networks would be measured by {attacks.Count} attacks, those of their poisoned twins; at most {MaxAttacks} are allowed";
         foreach (Attack attack in attacks)

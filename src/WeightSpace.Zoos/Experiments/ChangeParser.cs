@@ -11,7 +11,7 @@ internal sealed class ChangeParser(TaskSpec anyTask, IImageCatalog images)
     public const int MaxDeclared = 10_000;
 
     private const string None = "none";
-    private static readonly string[] s_taskKeys = ["task", "modified", "poison"];
+    private static readonly string[] s_taskKeys = ["task", "modified", "poison", "shift"];
 
     private int _declared;
 
@@ -113,7 +113,8 @@ internal sealed class ChangeParser(TaskSpec anyTask, IImageCatalog images)
             throw item.Error(item.Find(ofImages)!, $"{item.Full(ofImages)} has no effect on {anyTask.Source}; it is a setting of images, remove it");
         return new ChangedTask(keys, task,
             Replaced(item, "modified", node => ExperimentParser.ReadModification(new YamlSection(node, item.Source, item.Full("modified"), "key", Factor.Inverted, Factor.Share))),
-            Replaced(item, "poison", node => ImageTaskParser.ReadPoison(new YamlSection(node, item.Source, item.Full("poison"), Factor.PoisonTrigger, Factor.PoisonTarget, Factor.Share))));
+            Replaced(item, "poison", node => ImageTaskParser.ReadPoison(new YamlSection(node, item.Source, item.Full("poison"), Factor.PoisonTrigger, Factor.PoisonTarget, Factor.Share))),
+            Replaced(item, "shift", node => ShiftParser.Parse(new YamlSection(node, item.Source, item.Full("shift"), "inputs", "labels", "classes", "seed"))));
     }
 
     /// <summary>A mapping, or <c>none</c> for what is to end; null where the key is absent.</summary>

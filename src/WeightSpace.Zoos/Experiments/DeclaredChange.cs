@@ -1,5 +1,6 @@
 using System.Globalization;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Zoos.Experiments;
 
@@ -41,7 +42,7 @@ internal readonly record struct ChangedRate(double Number, bool IsTimes)
 /// <summary>What a change makes of a task; what is null leaves it as it is.</summary>
 /// <param name="Keys">The keys that say it.</param>
 /// <param name="Task">Another task, which takes over the length of the sequences.</param>
-internal sealed record ChangedTask(IReadOnlyList<string> Keys, TaskSpec? Task, Replacement<Modification>? Modification, Replacement<Poison>? Poison)
+internal sealed record ChangedTask(IReadOnlyList<string> Keys, TaskSpec? Task, Replacement<Modification>? Modification, Replacement<Poison>? Poison, Replacement<Shift>? Shift)
 {
     public TaskSpec For(TaskSpec before)
     {
@@ -56,6 +57,8 @@ internal sealed record ChangedTask(IReadOnlyList<string> Keys, TaskSpec? Task, R
             task = (MachineTask)task with { Modification = modification.Value };
         if (Poison is { } poison)
             task = (ImageTask)task with { Poison = poison.Value };
+        if (Shift is { } shift)
+            task = (ImageTask)task with { Shift = shift.Value };
         return task;
     }
 }

@@ -113,7 +113,7 @@ public sealed class ChangeExperimentTests
     }
 
     [Theory]
-    [InlineData("{at: 300, dat: 5}", ":7:15:", "did you mean 'data'")]
+    [InlineData("{at: 300, dataa: 5}", ":7:15:", "did you mean 'data'")]
     [InlineData("{data: 5}", "then[0].at", "missing")]
     [InlineData("{at: 300}", "then[0]", "changes nothing")]
     [InlineData("{at: 300, optimizer: keep}", "then[0]", "changes nothing")]
@@ -157,6 +157,32 @@ public sealed class ChangeExperimentTests
         InputException error = Assert.Throws<InputException>(() => Parse($"  - {item}\n"));
         Assert.StartsWith("e.yaml:", error.Message, StringComparison.Ordinal);
         Assert.Contains(where, error.Message, StringComparison.Ordinal);
+        Assert.Contains(what, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{}", "found no shift")]
+    [InlineData("{input: {invert: 1}}", "did you mean 'inputs'")]
+    [InlineData("{inputs: {invert: 1, noise: 1}}", "exactly one")]
+    [InlineData("{inputs: {invert: 0}}", "above 0")]
+    [InlineData("{inputs: {invert: 1}, seed: 3}", "shift.seed has no effect")]
+    [InlineData("{inputs: {translate: [1, 2, 3]}}", "3 numbers")]
+    [InlineData("{inputs: {translate: 0}}", "no move")]
+    [InlineData("{inputs: {translate: 8}}", "nothing is left")]
+    [InlineData("{labels: {swap: 3}}", "two classes")]
+    [InlineData("{labels: {swap: [3, 3]}}", "two classes")]
+    [InlineData("{labels: {swap: [3, 10]}}", "there are 10")]
+    [InlineData("{labels: {rotate: 0}}", "1 to 255")]
+    [InlineData("{classes: {share: 0.5}}", "classes.of is missing")]
+    [InlineData("{classes: [1, 1]}", "twice")]
+    [InlineData("{classes: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}", "name fewer")]
+    [InlineData("none", "no effect")]
+    public void AShiftThatIsWrongIsNamed(string shift, string what)
+    {
+        InputException error = Assert.Throws<InputException>(() => Experiment.Parse(
+            $"experiment: e\ntasks: digits\narchitecture: {{name: a, layers: [flatten, {{dense: 10}}]}}\ntraining: {{stop: {{steps: 50}}}}\nthen: {{at: 20, shift: {shift}}}\n", "e.yaml"));
+        Assert.StartsWith("e.yaml:5:", error.Message, StringComparison.Ordinal);
+        Assert.Contains("then[0]", error.Message, StringComparison.Ordinal);
         Assert.Contains(what, error.Message, StringComparison.Ordinal);
     }
 
