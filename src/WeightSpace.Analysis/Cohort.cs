@@ -56,6 +56,8 @@ internal sealed class Cohort
         Treatments = [.. Networks.Select(network => Treatment(network.Task, changes))];
         Classes = [.. Networks.Select(network => ClassName(network.Task, changes))];
         Machines = [.. Networks.Select(network => network.Task.Source)];
+        if (Networks.Count(network => network.Parent is not null) is > 0 and var changed)
+            Notes.Add($"{changed:N0} of the analysed networks change in mid-training: up to the step of its change each is its parent byte for byte, so the moments before do not show networks that are independent. They count as of the data that they ended with.");
         MatchedSteps = CommonSteps(Enumerable.Range(0, Networks.Length));
         Labelings = FindLabelings();
         Moments = ChooseMoments(options.MatchedPoints);

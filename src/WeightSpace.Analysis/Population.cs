@@ -31,6 +31,9 @@ public sealed record PopulationNetwork(
     IReadOnlyDictionary<string, string> Factors,
     IReadOnlyList<PopulationCheckpoint> Checkpoints)
 {
+    /// <summary>The id of the network whose weights this one shares up to its last change in mid-training; null where nothing changes.</summary>
+    public string? Parent { get; init; }
+
     /// <summary>The share of right answers on held-out data at the end; null where it is not defined.</summary>
     public double? EvalAccuracy { get; init; }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using WeightSpace.Tasks;
 using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Analysis;
 
@@ -18,7 +19,8 @@ public static class ZooPopulation
         for (int i = 0; i < zoo.Networks.Count; i++)
         {
             NetworkRow row = zoo.Networks[i];
-            Recipe recipe = zoo.Experiment.Networks[i].Recipe;
+            PlannedNetwork planned = zoo.Experiment.Networks[i];
+            Recipe recipe = planned.Recipe;
             IReadOnlyList<CheckpointRow> trajectory = zoo.CheckpointsOf(row.Id);
             checkpoints.Add(trajectory);
             var factors = new Dictionary<string, string>();
@@ -26,12 +28,13 @@ public static class ZooPopulation
             {
                 string name = zoo.Experiment.FactorNames[factor];
                 if (!ChangeFactors.Contains(name))
-                    factors.Add(name, row.Factors[factor].Length == 0 ? "(does not apply)" : row.Factors[factor]);
+                    factors.Add(name, row.Factors[factor].Length > 0 ? row.Factors[factor] : name is "change" or "changed_at" ? "(unchanged)" : "(does not apply)");
             }
             networks.Add(new PopulationNetwork(
-                row.Id, zoo.ArchitectureOf(row), recipe.Task, Setting(recipe), row.InitSeed, row.DataSeed, row.Status, row.Reason, row.Steps, row.TrainLoss, row.EvalLoss, factors,
+                row.Id, zoo.ArchitectureOf(row), recipe.PhaseAt(row.Steps).Task, Setting(planned), row.InitSeed, row.DataSeed, row.Status, row.Reason, row.Steps, row.TrainLoss, row.EvalLoss, factors,
                 [.. trajectory.Select(checkpoint => new PopulationCheckpoint(checkpoint.Step, checkpoint.TrainLoss, checkpoint.EvalLoss))])
             {
+                Parent = row.Parent,
                 EvalAccuracy = row.EvalAccuracy,
                 AttackSuccess = row.AttackSuccess,
             });
@@ -40,7 +43,10 @@ public static class ZooPopulation
             zoo.ReadWeights([.. places.Select(place => checkpoints[place.Network][place.Checkpoint])], weights));
     }
 
-    /// <summary>All that can move a weight, beside the kind of task and the seeds, in words.</summary>
+    /// <summary>All that can move a weight, beside the kind of task and the seeds, in words. Of a network that changes also the task that it began with, for its own is the one that it ended with.</summary>
+    private static string Setting(PlannedNetwork planned) =>
+        planned.ChangeWords.Length == 0 ? Setting(planned.Recipe) : $"{Setting(planned.Recipe)}; {planned.Recipe.Task.Name}{(planned.Recipe.Task.Change is { } change ? $" ({change})" : "")}, {planned.ChangeWords}";
+
     private static string Setting(Recipe recipe)
     {
         string training = RecipeWords.Training(recipe.Training);
@@ -62,7 +68,7 @@ public static class ZooPopulation
         facts.Add(new Fact("grown by", $"weightspace {manifest.Version}, arithmetic version {manifest.Arithmetic.ToString(CultureInfo.InvariantCulture)}"));
         facts.Add(new Fact("holds", string.Create(CultureInfo.InvariantCulture, $"{manifest.Totals.Networks:N0} networks, {manifest.Totals.Checkpoints:N0} checkpoints")));
         facts.Add(new Fact("training", string.Join(" | ", zoo.Experiment.Settings().Select(setting => Setting(setting.Example)).Distinct().Take(8))));
-        foreach (TaskSpec task in zoo.Experiment.Settings().Select(setting => setting.Example.Task).Where(task => task.Change is not null).DistinctBy(task => task.Change).Take(8))
+        foreach (TaskSpec task in zoo.Experiment.Settings().SelectMany(setting => setting.Example.Phases.Select(phase => phase.Task)).Where(task => task.Change is not null).DistinctBy(task => task.Change).Take(8))
             facts.Add(new Fact(task.Variant == Variants.Modified ? "modification" : task.Variant, task.Change!));
         return facts;
     }

@@ -25,7 +25,7 @@ internal static class DryRun
             if (!shapes.TryGetValue(shape, out (double Step, double Sequence) cost))
                 shapes[shape] = cost = Time(recipe, context);
             long checks = training.Stop.EvalLoss is null ? 0 : training.Stop.Steps / training.Stop.CheckEvery;
-            double evaluations = (double)training.Evaluation.Sequences * (Math.Max(recipe.MaxCheckpoints, checks) + ((double)recipe.Attacks.Count * recipe.MaxCheckpoints));
+            double evaluations = (double)training.Evaluation.Sequences * (Math.Max(recipe.MaxCheckpoints, checks) + ((double)recipe.Phases.Max(phase => recipe.AttacksIn(phase).Count) * recipe.MaxCheckpoints));
             networks += count;
             parameters += count * weights;
             checkpoints += (long)count * recipe.MaxCheckpoints;

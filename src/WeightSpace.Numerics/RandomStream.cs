@@ -21,6 +21,10 @@ public enum RandomPurpose : uint
     Dropout = 7,
     /// <summary>Random automata to imitate; seed = that of the automaton, item = attempt at one that is connected and minimal.</summary>
     Automata = 8,
+    /// <summary>Which training images a shift of the domain is on, and its noise; seed = that of the shift, item = index of the image in its set, or in a stream without end.</summary>
+    TrainingShift = 9,
+    /// <summary>The same for held-out images.</summary>
+    EvaluationShift = 10,
     /// <summary>Which training images carry a trigger; item = index of the image in its set, or in a stream without end.</summary>
     ImagePoison = 12,
     /// <summary>The noise of a blended trigger, the corners of a polygon; one item.</summary>

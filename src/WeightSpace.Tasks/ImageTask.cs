@@ -9,12 +9,15 @@ public abstract record ImageTask : TaskSpec
     /// <summary>How some training images are changed; null: none is.</summary>
     public Poison? Poison { get; init; }
 
+    /// <summary>How its images differ from those of its source, held-out ones too; null: they do not.</summary>
+    public Shift? Shift { get; init; }
+
     /// <summary>Images to train with, an epoch of the stream; null where each is drawn anew, without end.</summary>
     public abstract int? Trained { get; }
 
-    public sealed override string Variant => Poison is null ? Variants.Clean : Variants.Poisoned;
+    public sealed override string Variant => Poison is not null ? Variants.Poisoned : Shift is not null ? Variants.Shifted : Variants.Clean;
 
-    public sealed override string? Change => Poison?.Words;
+    public sealed override string? Change => Poison is null || Shift is null ? Poison?.Words ?? Shift?.Words : $"{Poison.Words}; {Shift.Words}";
 
     public sealed override int Places => 1;
 

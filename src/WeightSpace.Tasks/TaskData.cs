@@ -13,7 +13,14 @@ public abstract class TaskData
     /// <summary>The data of a task.</summary>
     /// <param name="images">Where images from files are looked for.</param>
     /// <exception cref="InvalidDataException">The task's files are not there, damaged, or other ones; the message says which, and what to do.</exception>
-    public static TaskData Of(TaskSpec task, ImageLibrary images) => task switch
+    public static TaskData Of(TaskSpec task, ImageLibrary images)
+    {
+        TaskData data = Make(task, images);
+        (data as ImageData)?.CheckShift();
+        return data;
+    }
+
+    private static TaskData Make(TaskSpec task, ImageLibrary images) => task switch
     {
         MachineTask machine => new MachineStream(machine),
         DigitsTask digits => new DigitsData(digits),

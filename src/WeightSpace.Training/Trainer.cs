@@ -10,7 +10,7 @@ namespace WeightSpace.Training;
 public sealed class Trainer(ImageLibrary? images = null) : ITrainer, IDisposable
 {
     private Workspace? _workspace;
-    private TaskData? _data;
+    private TaskData[] _data = [];
 
     public ITrainingRun Start(Recipe recipe, TrainingState? from)
     {
@@ -20,9 +20,20 @@ public sealed class Trainer(ImageLibrary? images = null) : ITrainer, IDisposable
             _workspace?.Dispose();
             _workspace = new Workspace(recipe.Architecture, recipe.Task.Places, recipe.Training.Batch);
         }
-        if (_data is null || _data.Task != recipe.Task)
-            _data = TaskSources.Open(recipe.Task, images);
+        OpenData(recipe);
         return new TrainingLoop(_workspace, _data, recipe, from);
+    }
+
+    /// <summary>The data of each phase: those of the network before where the task is the same, and one object for phases of one task.</summary>
+    private void OpenData(Recipe recipe)
+    {
+        var data = new TaskData[recipe.Phases.Count];
+        for (int i = 0; i < data.Length; i++)
+        {
+            TaskSpec task = recipe.Phases[i].Task;
+            data[i] = Array.Find(data, earlier => earlier?.Task == task) ?? Array.Find(_data, known => known.Task == task) ?? TaskSources.Open(task, images);
+        }
+        _data = data;
     }
 
     private static bool SameLayers(Architecture a, Architecture b) => ReferenceEquals(a, b) || a.Layers.SequenceEqual(b.Layers);

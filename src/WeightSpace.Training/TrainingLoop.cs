@@ -6,12 +6,13 @@ namespace WeightSpace.Training;
 
 /// <summary>
 /// Training of one network: draw a batch, forward, loss, backward, update; now and then a checkpoint. This file is the algorithm;
-/// everything that a recipe's bytes depend on is called from <see cref="TrainOneStep"/> and <see cref="Keep"/>.
+/// everything that a recipe's bytes depend on is called from <see cref="TrainOneStep"/> and <see cref="Keep"/>. What a change in mid-training changes is asked for by the step
+/// (<see cref="PhaseAt"/>), so a run that is taken up anywhere has the same.
 /// </summary>
 public sealed class TrainingLoop : ITrainingRun
 {
     private readonly Workspace _workspace;
-    private readonly TaskData _data;
+    private readonly IReadOnlyList<TaskData> _data;
     private readonly Recipe _recipe;
     private readonly OptimizerSpec _optimizer;
     private readonly float[] _weights;
@@ -20,7 +21,8 @@ public sealed class TrainingLoop : ITrainingRun
     private readonly List<Snapshot> _snapshots = [];
     private float? _trainLoss;
 
-    internal TrainingLoop(Workspace workspace, TaskData data, Recipe recipe, TrainingState? from)
+    /// <param name="data">By phase of the recipe: the data of its task.</param>
+    internal TrainingLoop(Workspace workspace, IReadOnlyList<TaskData> data, Recipe recipe, TrainingState? from)
     {
         _workspace = workspace;
         _data = data;
@@ -71,16 +73,28 @@ public sealed class TrainingLoop : ITrainingRun
     {
         TrainingSpec training = _recipe.Training;
         long step = ++Step;
-        float loss = _workspace.LossAndGradient(_data, training.Loss, _recipe.DataSeed, (step - 1) * training.Batch, _weights);
+        (TrainingPhase phase, TaskData data) = PhaseAt(step);
+        float loss = _workspace.LossAndGradient(data, training.Loss, phase.DataSeed, (step - 1) * training.Batch, _weights);
         if (!float.IsFinite(loss))
             return loss;
         Span<float> gradient = _workspace.Gradient;
         if (training.ClipNorm is { } norm)
             GradientClipping.Clip(gradient, norm);
-        double rate = LearningRate.At(training.Rate, _optimizer.LearningRate, step);
-        Optimizers.Step(_optimizer, rate, step, _weights.AsSpan(0, gradient.Length), gradient, _optimizerState);
+        long optimizerStep = step - phase.OptimizerStart;
+        // Not when the change's step is kept: up to there the network is the one without the change, its state too.
+        if (optimizerStep == 1)
+            Array.Clear(_optimizerState);
+        double rate = LearningRate.At(training.Rate, phase.LearningRate, step - phase.ScheduleStart);
+        Optimizers.Step(_optimizer, rate, optimizerStep, _weights.AsSpan(0, gradient.Length), gradient, _optimizerState);
         _workspace.UpdateBuffers(_weights);
         return loss;
+    }
+
+    /// <summary>What update <paramref name="step"/> is made by, and the network of that step measured by.</summary>
+    private (TrainingPhase Phase, TaskData Data) PhaseAt(long step)
+    {
+        int phase = _recipe.PhaseIndexAt(step);
+        return (_recipe.Phases[phase], _data[phase]);
     }
 
     /// <summary>Keeps what the schedules ask for at this step, and ends the network when it is time.</summary>
@@ -98,7 +112,7 @@ public sealed class TrainingLoop : ITrainingRun
         bool isBelow = false;
         if (isLast || isScheduled || isCheck)
         {
-            (evalLoss, accuracy) = _workspace.Evaluate(_data, training.Loss, training.Evaluation, _weights);
+            (evalLoss, accuracy) = _workspace.Evaluate(PhaseAt(Step).Data, training.Loss, training.Evaluation, _weights);
             if (!float.IsFinite(evalLoss))
             {
                 End(NetworkStatus.Diverged, $"the held-out loss became {Word(evalLoss)} at step {Step}");
@@ -117,13 +131,14 @@ public sealed class TrainingLoop : ITrainingRun
             End(NetworkStatus.Finished, EndReasons.Budget, evalLoss);
     }
 
-    /// <summary>Of the recipe's attacks the success of the one that succeeds most; null where there is none.</summary>
+    /// <summary>Of the attacks of this step the success of the one that succeeds most; null where there is none.</summary>
     private float? AttackSuccess()
     {
         float? most = null;
-        foreach (Attack attack in _recipe.Attacks)
+        (TrainingPhase phase, TaskData data) = PhaseAt(Step);
+        foreach (Attack attack in _recipe.AttacksIn(phase))
         {
-            if (_workspace.AttackSuccess(_data, attack, _recipe.Training.Evaluation, _weights) is { } success && !(success <= most))
+            if (_workspace.AttackSuccess(data, attack, _recipe.Training.Evaluation, _weights) is { } success && !(success <= most))
                 most = success;
         }
         return most;

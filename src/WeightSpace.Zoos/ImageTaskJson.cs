@@ -46,12 +46,15 @@ internal static class ImageTaskJson
                 throw new ArgumentException($"task {task.Name} is of an unknown kind", nameof(task));
         }
         // Left out where there is none: a recipe of clean digits stays what it was before there were poisoned ones.
-        if (task.Poison is not { } poison)
-            return;
-        json.WriteStartObject("poison"u8);
-        json.WriteNumber("share"u8, poison.Share);
-        WriteAttack(json, poison.Attack);
-        json.WriteEndObject();
+        if (task.Poison is { } poison)
+        {
+            json.WriteStartObject("poison"u8);
+            json.WriteNumber("share"u8, poison.Share);
+            WriteAttack(json, poison.Attack);
+            json.WriteEndObject();
+        }
+        if (task.Shift is { } shift)
+            ShiftJson.Write(json, shift);
     }
 
     public static ImageTask Read(JsonReader json)
@@ -84,6 +87,8 @@ internal static class ImageTaskJson
             task = task with { Poison = new Poison(ReadAttack(poison), poison.Double("share", RecipeLimits.Share)) };
             poison.Done();
         }
+        if (json.Has("shift"))
+            task = task with { Shift = ShiftJson.Read(json.Child("shift")) };
         json.Done();
         return task;
     }

@@ -1,6 +1,7 @@
 using WeightSpace.Networks;
 using WeightSpace.Numerics;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 
 namespace WeightSpace.Zoos;
 
@@ -14,8 +15,8 @@ public sealed record RandomRecipeOptions(IReadOnlySet<string> Layers, int Steps,
 }
 
 /// <summary>
-/// Random recipes for looking for faults: up to five layers of all kinds in odd sizes, every loss, optimizer, schedule and initialisation. Each is one that
-/// an experiment could have. A recipe depends on the seed, its index and the options alone.
+/// Random recipes for looking for faults: up to five layers of all kinds in odd sizes, every loss, optimizer, schedule and initialisation, and in some up to three changes in mid-training. Each
+/// is one that an experiment could have, but for shifts from the first step on. A recipe depends on the seed, its index and the options alone.
 /// </summary>
 public static class RandomRecipes
 {
@@ -46,7 +47,11 @@ public static class RandomRecipes
         var draw = new Draws(new RandomStream(seed, RandomPurpose.Testing, (ulong)index), options);
         TaskSpec task = draw.Task();
         Architecture architecture = draw.Architecture(task, index);
-        return new Recipe(task, architecture, draw.Training(task, architecture), draw.Seed(), draw.Seed());
+        TrainingSpec training = draw.Training(task, architecture);
+        (ulong initSeed, ulong dataSeed) = (draw.Seed(), draw.Seed());
+        if (task is ImageTask images)
+            task = draw.Shifted(images);
+        return new Recipe(task, architecture, training, initSeed, dataSeed, draw.Changes(new Recipe(task, architecture, training, initSeed, dataSeed).Phases[0], training));
     }
 
     /// <summary>One recipe being drawn.</summary>
@@ -120,6 +125,69 @@ public static class RandomRecipes
             };
             int to = Between(0, 9);
             return new Attack(trigger, One(new Target(null, to), new Target((to + Between(1, 9)) % 10, to), new Target(null, null)));
+        }
+
+        /// <summary>The task, in one of three cases in another domain.</summary>
+        public ImageTask Shifted(ImageTask task) => Chance(3) ? task with { Shift = Shift(task) } : task with { Shift = null };
+
+        private Shift Shift(ImageTask task)
+        {
+            double Share() => Chance(2) ? 1 : Magnitude(0.05, 1);
+            int[] classes = new int[task.Outputs];
+            _stream.Permute(classes);
+            // A small drawn set may have no image of a class.
+            ClassShift? prior = Chance(2) && task is not DrawnDigitsTask { Set: not null } ? new ClassShift([.. classes.Take(Between(1, 4)).Order()], Share()) : null;
+            int first = Between(0, task.Outputs - 2);
+            LabelShift? labels = Chance(2) ? null : Chance(2) ? new SwapLabels(first, Between(first + 1, task.Outputs - 1), Share()) : new RotateLabels(Between(1, task.Outputs - 1), Share());
+            InputShift? inputs = prior is not null && Chance(2) ? null : _stream.NextBelow(3) switch
+            {
+                0 => new InvertShift(Chance(2) ? 1 : Magnitude(0.05, 1), Share()),
+                1 => new NoiseShift(Magnitude(0.01, 2), Share()),
+                _ => new TranslateShift(Between(-3, 3), Between(1, 4), Share()),
+            };
+            var shift = new Shift(prior, labels, inputs, Seed());
+            return shift.IsRandom ? shift : shift with { Seed = 0 };
+        }
+
+        /// <summary>In one of three cases up to three changes; what of a draw is in force already is left out of it.</summary>
+        public TrainingChange[] Changes(TrainingPhase phase, TrainingSpec training)
+        {
+            var changes = new List<TrainingChange>();
+            if (!Chance(3))
+                return [];
+            for (int left = Between(1, 3); left > 0 && phase.After < options.Steps - 1; left--)
+            {
+                var change = new TrainingChange(Between((int)phase.After + 1, options.Steps - 1));
+                if (Chance(2) && Seed() is var seed && seed != phase.DataSeed)
+                    change = change with { DataSeed = seed };
+                // Above the least rate of a schedule, which is below the first rate.
+                if (Chance(3))
+                    change = change with { LearningRate = phase.LearningRate * (1 + _stream.NextUniformDouble()) };
+                change = change with { IsFreshOptimizer = Chance(3) && training.Optimizer.Slots.Count > 0, RestartsSchedule = Chance(3) && training.Rate is not ConstantRate { WarmUpSteps: 0 } };
+                if (Chance(2) && OtherTask(phase.Task) is var task && task != phase.Task)
+                    change = change with { Task = task };
+                if (change.IsEmpty || change.LearningRate == phase.LearningRate)
+                    continue;
+                changes.Add(change);
+                phase = phase.Changed(change);
+            }
+            return [.. changes];
+        }
+
+        /// <summary>A task of the same inputs, outputs and places.</summary>
+        private TaskSpec OtherTask(TaskSpec task)
+        {
+            switch (task)
+            {
+                case MachineTask machine:
+                    bool isModified = machine.SequenceLength > 3 && Chance(2);
+                    return new MachineTask(One(Enum.GetValues<Machine>()), machine.SequenceLength, isModified ? Modification.Default with { Share = _stream.NextUniform() } : null);
+                case ImageTask images:
+                    ImageTask other = Chance(2) ? images : new DrawnDigitsTask(images.Height, images.Channels, Chance(2) ? null : new DrawnSet(Between(50, 200), Seed()));
+                    return Shifted(other with { Poison = Chance(2) ? new Poison(Attack(images.Channels), _stream.NextUniform()) : null });
+                default:
+                    return task;
+            }
         }
 
         public Architecture Architecture(TaskSpec task, int index)

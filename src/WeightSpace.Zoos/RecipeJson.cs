@@ -26,6 +26,7 @@ public static class RecipeJson
             json.WritePropertyName("architecture"u8);
             json.WriteRawValue(s_architectures.GetValue(recipe.Architecture, ArchitectureJson), skipInputValidation: true);
             json.WriteNumber("arithmetic"u8, Recipe.Arithmetic);
+            WriteChanges(json, recipe.Changes);
             json.WriteNumber("data_seed"u8, recipe.DataSeed);
             json.WriteNumber("init_seed"u8, recipe.InitSeed);
             WriteTask(json, recipe.Task);
@@ -49,11 +50,12 @@ public static class RecipeJson
         Architecture architecture = ReadArchitecture(root.Child("architecture"));
         TrainingSpec training = ReadTraining(root.Child("training"));
         ulong initSeed = ReadSeed(root, "init_seed"), dataSeed = ReadSeed(root, "data_seed");
+        IReadOnlyList<TrainingChange> changes = ReadChanges(root);
         root.Done();
         Recipe recipe;
         try
         {
-            recipe = new Recipe(task, architecture, training, initSeed, dataSeed);
+            recipe = new Recipe(task, architecture, training, initSeed, dataSeed, changes);
         }
         catch (ArgumentException error)
         {
@@ -64,6 +66,57 @@ public static class RecipeJson
 
     internal static ulong ReadSeed(JsonReader json, string key) => json.UInt64(key) is var seed && seed <= RecipeLimits.MaxSeed ? seed
         : throw new InvalidDataException($"{json.Path}.{key}: found {seed}, expected at most {RecipeLimits.MaxSeed}");
+
+    /// <summary>Writes the property <c>changes</c> where there are any: a recipe without stays what it was before there were changes. What stays as it was is left out.</summary>
+    private static void WriteChanges(Utf8JsonWriter json, IReadOnlyList<TrainingChange> changes)
+    {
+        if (changes.Count == 0)
+            return;
+        json.WriteStartArray("changes"u8);
+        foreach (TrainingChange change in changes)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("at"u8, change.At);
+            if (change.DataSeed is { } seed)
+                json.WriteNumber("data_seed"u8, seed);
+            if (change.LearningRate is { } rate)
+                json.WriteNumber("learning_rate"u8, rate);
+            if (change.IsFreshOptimizer)
+                json.WriteString("optimizer"u8, FreshOptimizer);
+            if (change.RestartsSchedule)
+                json.WriteString("schedule"u8, RestartedSchedule);
+            if (change.Task is { } task)
+                WriteTask(json, task);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    /// <summary>The word for an optimizer that begins anew, and for a schedule that does, in experiments and recipes.</summary>
+    public const string FreshOptimizer = "fresh", RestartedSchedule = "restart";
+
+    private static List<TrainingChange> ReadChanges(JsonReader json)
+    {
+        var changes = new List<TrainingChange>();
+        if (!json.Has("changes"))
+            return changes;
+        foreach (JsonReader change in json.Children("changes"))
+        {
+            if (changes.Count == RecipeLimits.MaxChanges)
+                throw new InvalidDataException($"{json.Path}.changes: found more than {RecipeLimits.MaxChanges}, expected at most as many");
+            changes.Add(new TrainingChange(change.Int64("at", RecipeLimits.Steps))
+            {
+                DataSeed = change.Has("data_seed") ? ReadSeed(change, "data_seed") : null,
+                LearningRate = change.Has("learning_rate") ? change.Double("learning_rate", RecipeLimits.LearningRate) : null,
+                IsFreshOptimizer = change.Has("optimizer") && change.Word("optimizer", [FreshOptimizer]) == 0,
+                RestartsSchedule = change.Has("schedule") && change.Word("schedule", [RestartedSchedule]) == 0,
+                Task = change.Has("task") ? ReadTask(change.Child("task")) : null,
+            });
+            change.Done();
+        }
+        // None is written as no key, so that the same network has one form.
+        return changes.Count > 0 ? changes : throw new InvalidDataException($"{json.Path}.changes: found an empty list, expected at least one change, or no such key");
+    }
 
     private static void WriteTask(Utf8JsonWriter json, TaskSpec spec)
     {

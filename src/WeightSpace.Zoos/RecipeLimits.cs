@@ -87,6 +87,9 @@ public static class RecipeLimits
     /// <summary>Attacks that one clean network is measured by.</summary>
     public const int MaxAttacks = 64;
 
+    /// <summary>Changes of one network in mid-training.</summary>
+    public const int MaxChanges = 64;
+
     /// <summary>Pixels along a side of a patch.</summary>
     public static NumberRange PatchSize { get; } = new(1, 64);
 
@@ -101,6 +104,21 @@ public static class RecipeLimits
     public static NumberRange PolygonSize { get; } = new(2, 64);
 
     public static NumberRange Colour { get; } = new(0, 1);
+
+    /// <summary>The share of images that a shift is on.</summary>
+    public static NumberRange ShiftShare { get; } = new(0, 1, ExcludesMin: true);
+
+    /// <summary>How much of its negative an image is mixed with.</summary>
+    public static NumberRange InvertStrength { get; } = new(0, 1, ExcludesMin: true);
+
+    /// <summary>Standard deviation of the noise on images, whose values are 0 to 1.</summary>
+    public static NumberRange NoiseDeviation { get; } = new(0, 10, ExcludesMin: true);
+
+    /// <summary>Pixels that images are moved by.</summary>
+    public static NumberRange Move { get; } = new(-(ImageSetInfo.MostSide - 1), ImageSetInfo.MostSide - 1);
+
+    /// <summary>Classes that labels are rotated by.</summary>
+    public static NumberRange Rotation { get; } = new(1, 255);
 
     public static NumberRange Classes { get; } = new(2, 256);
 
@@ -125,6 +143,9 @@ public static class RecipeLimits
     public static NumberRange InitialisationScale { get; } = new(0, 1000, ExcludesMin: true);
 
     public static NumberRange LearningRate { get; } = new(0, 1000, ExcludesMin: true);
+
+    /// <summary>What a change multiplies a learning rate by.</summary>
+    public static NumberRange RateTimes { get; } = new(0, 1e9, ExcludesMin: true);
 
     public static NumberRange Momentum { get; } = new(0, 1, ExcludesMax: true);
 
@@ -214,22 +235,21 @@ public static class RecipeLimits
     public static string? Conflict(Recipe recipe)
     {
         TrainingSpec training = recipe.Training;
-        if (recipe.Task is MachineTask { Modification: { } modification } && modification.Key.Count >= recipe.Task.Places)
-            return $"the modification's key has {modification.Key.Count} commands, a sequence {recipe.Task.Places}; the key must be shorter than the sequence";
-        if (recipe.Task is AutomatonTask automaton && automaton.Problem() is { } problem)
-            return problem;
-        if (recipe.Task is ImageTask images && ImageConflict(images, recipe.Attacks) is { } imageConflict)
-            return imageConflict;
+        if (TaskConflict(recipe.Task, recipe.Attacks, training) is { } taskConflict)
+            return taskConflict;
         if (recipe.Task is not ImageTask && training.Evaluation.Attacks.Count > 0)
             return $"the evaluation has attacks, which are on images; {recipe.Task.Source} has none";
         if (recipe.Task is ImageTask { Poison: not null } && training.Evaluation.Attacks.Count > 0)
             return "the evaluation has attacks, which are for networks trained on clean images; a poisoned one is measured by its own";
-        if (recipe.Task.HeldOut is { } heldOut && training.Evaluation.Sequences > heldOut)
-            return $"the evaluation is on {training.Evaluation.Sequences} samples, {recipe.Task.Source} have {heldOut} that are held out; evaluate on at most as many";
         if (training.Optimizer is SgdSpec { Nesterov: true, Momentum: 0 })
             return "Nesterov's momentum needs a momentum above 0";
-        if (RateConflict(training) is { } conflict)
+        if (RateConflict(training, training.Optimizer.LearningRate) is { } conflict)
             return conflict;
+        for (int i = 0; i < recipe.Changes.Count; i++)
+        {
+            if (ChangeConflict(recipe, recipe.Changes[i], recipe.Phases[i], recipe.Phases[i + 1]) is { } changeConflict)
+                return $"the change at step {recipe.Changes[i].At}: {changeConflict}";
+        }
         if (training.Batch * recipe.Task.Places == 1 && recipe.Architecture.Layers.FirstOrDefault(layer => layer is BatchNormSpec { Shape.Pixels: 1 }) is { } norm)
             return $"layer '{norm.Name}' ({norm.Type}) would take mean and variance of a single value; make the batch larger than 1";
         // So many samples go through the layers together; batch normalisation needs the whole batch.
@@ -264,10 +284,47 @@ public static class RecipeLimits
         return sum;
     }
 
+    private static string? TaskConflict(TaskSpec task, IReadOnlyList<Attack> attacks, TrainingSpec training)
+    {
+        if (task is MachineTask { Modification: { } modification } && modification.Key.Count >= task.Places)
+            return $"the modification's key has {modification.Key.Count} commands, a sequence {task.Places}; the key must be shorter than the sequence";
+        if (task is AutomatonTask automaton && automaton.Problem() is { } problem)
+            return problem;
+        if (task is ImageTask images && ImageConflict(images, attacks) is { } imageConflict)
+            return imageConflict;
+        return task.HeldOut is { } heldOut && training.Evaluation.Sequences > heldOut
+            ? $"the evaluation is on {training.Evaluation.Sequences} samples, {task.Source} have {heldOut} that are held out; evaluate on at most as many" : null;
+    }
+
+    /// <summary>What is wrong with one change, or null. What it gives must not be in force already, so that the same network has one recipe.</summary>
+    private static string? ChangeConflict(Recipe recipe, TrainingChange change, TrainingPhase before, TrainingPhase after)
+    {
+        TrainingSpec training = recipe.Training;
+        if (change.At >= training.Stop.Steps)
+            return $"training ends after {training.Stop.Steps} steps; give an earlier step, so that there are steps behind it, or train for longer";
+        if (change.IsEmpty)
+            return "it changes nothing; give it a task, a data seed, a learning rate, a fresh optimizer or a restarted schedule";
+        if (change.DataSeed == before.DataSeed)
+            return $"the data seed {before.DataSeed} is in force already; give another, or leave it out";
+        if (change.LearningRate == before.LearningRate)
+            return string.Create(CultureInfo.InvariantCulture, $"the learning rate {before.LearningRate} is in force already; give another, or leave it out");
+        if (change.Task == before.Task)
+            return $"the task {before.Task.Name} is in force already, with the same settings; give another, or leave it out";
+        if (change.IsFreshOptimizer && training.Optimizer.Slots.Count == 0)
+            return $"a fresh optimizer is no other one, for {training.Optimizer.Name} without momentum has no state; leave it out";
+        if (change.RestartsSchedule && training.Rate is ConstantRate { WarmUpSteps: 0 })
+            return "the rate is constant, so restarting its schedule changes nothing; leave it out";
+        if (change.Task is not null && TaskConflict(after.Task, recipe.AttacksIn(after), training) is { } conflict)
+            return conflict;
+        return RateConflict(training, after.LearningRate);
+    }
+
     private static string? ImageConflict(ImageTask task, IReadOnlyList<Attack> attacks)
     {
         if (task is DrawnDigitsTask { Set: { } set } drawn && (long)set.Images * drawn.Size * drawn.Size > MaxImageBytes)
             return $"{set.Images} images of {drawn.Size}x{drawn.Size} pixels take {(long)set.Images * drawn.Size * drawn.Size} bytes, at most {MaxImageBytes} are allowed; make them fewer or smaller";
+        if (task.Shift?.Problem(task.Shape, task.Outputs) is { } shiftProblem)
+            return $"shift: {shiftProblem}";
         if (attacks.Count > MaxAttacks)
             return $"clean networks would be measured by {attacks.Count} attacks, those of their poisoned twins; at most {MaxAttacks} are allowed";
         foreach (Attack attack in attacks)
@@ -280,9 +337,9 @@ public static class RecipeLimits
         return null;
     }
 
-    private static string? RateConflict(TrainingSpec training)
+    private static string? RateConflict(TrainingSpec training, double learningRate)
     {
-        (RateSchedule rate, double learningRate) = (training.Rate, training.Optimizer.LearningRate);
+        RateSchedule rate = training.Rate;
         if (rate.WarmUpSteps >= training.Stop.Steps)
             return $"the warm-up takes {rate.WarmUpSteps} steps, training {training.Stop.Steps}; make the warm-up shorter than training";
         double minimum = rate switch { CosineRate cosine => cosine.Minimum, CosineRestartsRate restarts => restarts.Minimum, _ => 0 };

@@ -70,6 +70,27 @@ public static class RecipeWords
         return string.Join("; ", parts);
     }
 
+    /// <summary>A change in mid-training: <c>behind step 300: data seed init+1000, learning rate 0.0003, fresh optimizer</c>.</summary>
+    /// <param name="dataSeed">The words for its data seed; null: its number, where it has one.</param>
+    public static string Change(TrainingChange change, string? dataSeed = null)
+    {
+        var parts = new List<string>();
+        if (change.Task is { } task)
+            parts.Add(task.Change is null ? $"task {task.Name}" : $"task {task.Name} ({task.Change})");
+        if ((dataSeed ?? (change.DataSeed is { } seed ? Text($"{seed}") : null)) is { } words)
+            parts.Add($"data seed {words}");
+        if (change.LearningRate is { } rate)
+            parts.Add(Text($"learning rate {rate}"));
+        if (change.IsFreshOptimizer)
+            parts.Add("fresh optimizer");
+        if (change.RestartsSchedule)
+            parts.Add("restarted schedule");
+        return Text($"behind step {change.At}: {string.Join(", ", parts)}");
+    }
+
+    /// <summary>A number as recipes have it.</summary>
+    public static string Number(double number) => Text($"{number}");
+
     private static string Rate(RateSchedule rate)
     {
         string text = rate switch

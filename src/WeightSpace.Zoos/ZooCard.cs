@@ -140,6 +140,8 @@ internal static class ZooCard
         Line("|---|---|");
         Line("| `zoo.json` | name, licence, experiment, layout of the weights, and the size and SHA-256 of every file |");
         Line("| `networks.csv` | `id`, `task`, `variant`, `architecture`, `init_seed`, `data_seed`, `status` (finished, diverged, failed), `reason`, `steps`, `train_loss`, `eval_loss`, `eval_accuracy` (share of right answers on held-out data, where answers are right or wrong), `attack_success` (share of held-out images taken for what the attacker wants when they carry the trigger; of a clean network the largest over the triggers of its poisoned twins), and a column for each factor |");
+        if (experiment.HasChanges)
+            Line("|  | Of networks that change in mid-training also `parent` (the id of the network without the last change), `changed_at` (the step behind which it is) and `change` (its name; behind those before it, with `/` between) |");
         Line("| `checkpoints.csv` | `network` (id), `step`, `train_loss` (the batch before the step's update), `eval_loss` (held-out data), `eval_accuracy`, `attack_success`, `shard`, `row`, `digest` (SHA-256 of the weights, packed float32 in the order of the shard's tensors) |");
         Line("| `weights/*.safetensors` | each parameter of many checkpoints, stacked `[rows, ...shape]` under its PyTorch name |");
         if (experiment.Plan.Settings[0].Training.Snapshots is not null)
@@ -174,6 +176,11 @@ internal static class ZooCard
             Line($"- Networks with one `data_seed` see the same images in the same order{(isEndless ? "" : "; all networks of a task see the same images")}.");
             if (experiment.Plan.Settings.Any(setting => setting.Task.Variant == Variants.Poisoned))
                 Line("- A poisoned network sees the images of its clean twin, but for the trigger and the label of those that are poisoned; held-out images are clean for both.");
+        }
+        if (experiment.HasChanges)
+        {
+            Line("- A network with a `parent` has its parent's weights, byte for byte, at every step up to `changed_at`: keep both on one side of a split. `task` and `variant` are those that it began with,");
+            Line("  `eval_loss` behind `changed_at` is on the held-out data of what it trains on then.");
         }
         if (losses.Length > 1)
             Line("- Networks were trained for different losses, which are not on one scale.");

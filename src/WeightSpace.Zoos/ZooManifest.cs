@@ -47,16 +47,26 @@ public sealed record ZooManifest(
     public const string FileName = "zoo.json";
     public const string Format = "weightspace-zoo";
 
-    /// <summary>The newest version of the format that this program writes and reads.</summary>
-    public const int FormatVersion = 2;
+    /// <summary>The newest version of the format that this program reads.</summary>
+    public const int FormatVersion = 3;
 
     /// <summary>The first version that has subsets, names image sets, and whose tables have accuracies.</summary>
-    internal const int SecondVersion = 2;
+    public const int SecondVersion = 2;
+
+    /// <summary>The first version that has networks that change in mid-training. A zoo without them is written in the version before, which is all that it needs.</summary>
+    internal const int ThirdVersion = 3;
 
     internal const long MaxBytes = 1L << 28;
 
     /// <summary>The version that it was read from, or is written in.</summary>
-    internal int ReadVersion { get; private init; } = FormatVersion;
+    internal int ReadVersion { get; private init; } = SecondVersion;
+
+    /// <summary>Whether networks of the zoo change in mid-training.</summary>
+    public bool HasChanges
+    {
+        get => ReadVersion >= ThirdVersion;
+        init => ReadVersion = value ? ThirdVersion : SecondVersion;
+    }
 
     /// <summary>The image sets from files that the experiment names, so that it can be read where the files are not.</summary>
     public IReadOnlyList<ImageSetInfo> ImageSets { get; init; } = [];
@@ -73,7 +83,7 @@ public sealed record ZooManifest(
         {
             json.WriteStartObject();
             json.WriteString("format"u8, Format);
-            json.WriteNumber("format_version"u8, FormatVersion);
+            json.WriteNumber("format_version"u8, ReadVersion);
             json.WriteString("name"u8, Name);
             json.WriteString("description"u8, Description);
             json.WriteString("licence"u8, Licence);

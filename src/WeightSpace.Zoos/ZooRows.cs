@@ -31,6 +31,9 @@ public sealed record NetworkRow(
     /// <summary>As <see cref="NetworkResult.AttackSuccess"/>; null in a zoo of format version 1.</summary>
     public float? AttackSuccess { get; init; }
 
+    /// <summary>The id of the network without this one's last change in mid-training, whose weights it shares up to that change's step; null where nothing changes.</summary>
+    public string? Parent { get; init; }
+
     /// <summary>What the network learned, in MLDS's words: <c>ParityMachine</c>, <c>ParityMachineModified</c>.</summary>
     public string Class => Variants.Class(Task, Variant);
 }

@@ -55,7 +55,8 @@ internal sealed class ZooTables(string folder, ZooManifest manifest, Experiment 
 
     public List<NetworkRow> ReadNetworks()
     {
-        string[] columns = [.. ZooWriter.s_networkColumns, .. ZooWriter.s_accuracyColumns.Take(_accuracies)];
+        int parent = experiment.HasChanges ? ZooWriter.s_networkColumns.Length + _accuracies : -1;
+        string[] columns = [.. ZooWriter.s_networkColumns, .. ZooWriter.s_accuracyColumns.Take(_accuracies), .. parent < 0 ? [] : ZooWriter.s_changeColumns];
         using CsvReader csv = Open("networks.csv", [.. columns, .. experiment.FactorNames.Select(Experiment.FactorColumn)]);
         var networks = new List<NetworkRow>();
         // The ids of another version of the arithmetic cannot be computed here; the zoo is as readable as ever.
@@ -89,7 +90,10 @@ internal sealed class ZooTables(string folder, ZooManifest manifest, Experiment 
             {
                 EvalAccuracy = Accuracy(csv, 11),
                 AttackSuccess = Accuracy(csv, 12),
+                Parent = planned.Parent is { } index ? networks[index].Id : null,
             };
+            if (parent >= 0)
+                Expect(csv, parent, row.Parent ?? "");
             Expect(csv, 4, CsvWriter.Format(recipe.InitSeed));
             Expect(csv, 5, CsvWriter.Format(recipe.DataSeed));
             for (int i = 0; i < planned.FactorValues.Count; i++)

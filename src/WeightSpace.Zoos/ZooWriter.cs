@@ -19,6 +19,7 @@ public static class ZooWriter
     internal static readonly string[] s_checkpointColumns = ["network", "step", "train_loss", "eval_loss"];
     internal static readonly string[] s_snapshotColumns = ["network", "step", "train_loss"];
     internal static readonly string[] s_accuracyColumns = ["eval_accuracy", "attack_success"];
+    internal static readonly string[] s_changeColumns = ["parent"];
     internal static readonly string[] s_shardColumns = ["shard", "row", "digest"];
 
     /// <summary>
@@ -31,7 +32,7 @@ public static class ZooWriter
         string manifestPath = Path.Combine(folder, ZooManifest.FileName);
         if (File.Exists(manifestPath))
             throw new InputException($"{folder}: there is a zoo already ({ZooManifest.FileName}); choose another folder, or remove that one");
-        bool hasSnapshots = experiment.Plan.Settings[0].Training.Snapshots is not null;
+        bool hasSnapshots = experiment.Plan.Settings[0].Training.Snapshots is not null, hasChanges = experiment.HasChanges;
         ZooFolder.Make(Path.Combine(folder, "weights"));
         if (hasSnapshots)
             ZooFolder.Make(Path.Combine(folder, "snapshots"));
@@ -42,7 +43,7 @@ public static class ZooWriter
         var files = new List<ZooFile>();
 
         void WriteNetworks(CsvWriter checkpointTable, CsvWriter? snapshotTable) =>
-            WriteTable(folder, "networks.csv", [.. s_networkColumns, .. s_accuracyColumns, .. experiment.FactorNames.Select(Experiment.FactorColumn)], files, networkTable =>
+            WriteTable(folder, "networks.csv", [.. s_networkColumns, .. s_accuracyColumns, .. hasChanges ? s_changeColumns : [], .. experiment.FactorNames.Select(Experiment.FactorColumn)], files, networkTable =>
             {
                 using IEnumerator<NetworkResult> results = resultsInOrder.GetEnumerator();
                 foreach (PlannedNetwork planned in experiment.Networks)
@@ -51,7 +52,7 @@ public static class ZooWriter
                     NetworkResult result = results.MoveNext() ? results.Current
                         : throw new InputException($"{folder}: found {counts.Networks} results, expected {experiment.Networks.Count}, one for each network of the experiment");
                     Check(result, planned.Recipe);
-                    WriteNetwork(networkTable, planned, result);
+                    WriteNetwork(networkTable, planned, result, !hasChanges ? [] : [planned.Recipe.Parent?.Id ?? ""]);
                     WriteCheckpoints(checkpointTable, weights.For(planned.Recipe.Architecture, []), result);
                     if (snapshotTable is not null)
                         WriteSnapshots(snapshotTable, snapshots.For(planned.Recipe.Architecture, planned.Recipe.Training.Optimizer.Slots), result);
@@ -78,7 +79,7 @@ public static class ZooWriter
         files.AddRange(weights.Written);
         files.AddRange(snapshots.Written);
         var manifest = new ZooManifest(experiment.Name, experiment.Description, experiment.Licence, experiment.Text, experiment.NetworksPerClass, experiment.Architectures,
-            version, Recipe.Arithmetic, totals, [.. files.OrderBy(file => file.Path, StringComparer.Ordinal)]) { ImageSets = experiment.ImageSets };
+            version, Recipe.Arithmetic, totals, [.. files.OrderBy(file => file.Path, StringComparer.Ordinal)]) { ImageSets = experiment.ImageSets, HasChanges = hasChanges };
         byte[] json = manifest.ToJson();
         AtomicFile.Write(manifestPath, stream => stream.Write(json));
     }
@@ -109,12 +110,13 @@ public static class ZooWriter
 
     private static void Record(List<ZooFile> files, string name, WrittenFile written) => files.Add(new ZooFile(name, written.Bytes, written.Sha256, null, 0, []));
 
-    private static void WriteNetwork(CsvWriter table, PlannedNetwork planned, NetworkResult result)
+    /// <param name="parent">The id of its parent, empty for none; nothing where the table has no such column.</param>
+    private static void WriteNetwork(CsvWriter table, PlannedNetwork planned, NetworkResult result, string[] parent)
     {
         Recipe recipe = planned.Recipe;
         table.WriteRow([result.Id, recipe.Task.Source, recipe.Task.Variant, recipe.Architecture.Name, CsvWriter.Format(recipe.InitSeed), CsvWriter.Format(recipe.DataSeed),
             result.Status.ToString().ToLowerInvariant(), result.Reason, CsvWriter.Format(result.Steps), CsvWriter.Format(result.TrainLoss), CsvWriter.Format(result.EvalLoss),
-            CsvWriter.Format(result.EvalAccuracy), CsvWriter.Format(result.AttackSuccess), .. planned.FactorValues]);
+            CsvWriter.Format(result.EvalAccuracy), CsvWriter.Format(result.AttackSuccess), .. parent, .. planned.FactorValues]);
     }
 
     private static void WriteCheckpoints(CsvWriter table, Shard shard, NetworkResult result)

@@ -28,33 +28,45 @@ internal static class SampleCommand
         var split = new Option<string>("--split") { Description = "train: the stream that networks learn from; eval: the held-out data.", Required = true };
         split.AcceptOnlyFromAmong("train", "eval");
         var count = new Option<int?>("--count") { Description = "Sequences; default: one batch (train), or all held-out sequences (eval).", HelpName = "N" };
+        var step = new Option<long?>("--step") { Description = "With --network, for networks that change in mid-training: the data of this step; of the training stream, from the batch of that step on. Default: the stream from its beginning, as the network begins with it.", HelpName = "N" };
         var dataSeed = new Option<ulong?>("--data-seed") { Description = "Which network's stream (train only); default: that of --network, or the experiment's first data seed.", HelpName = "SEED" };
         Option<string> output = new Option<string>("--out") { Description = "The file to write.", Required = true, HelpName = "FILE.npz" }.AsPath();
-        var command = new Command("sample", "Write the exact data of a task, as numpy arrays.") { experiment, task, network, split, count, dataSeed, output };
+        var command = new Command("sample", "Write the exact data of a task, as numpy arrays.") { experiment, task, network, split, count, step, dataSeed, output };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             string? id = parsed.GetValue(network);
-            Recipe recipe = (parsed.GetValue(task), id) switch
+            (Recipe recipe, TaskSpec spec) = (parsed.GetValue(task), id) switch
             {
                 ({ } name, null) => Find(Open(parsed.GetRequiredValue(experiment), run.Images).Experiment, name),
-                (null, { } asked) => FindNetwork(parsed.GetRequiredValue(experiment), run.Images, asked),
+                (null, { } asked) => FindNetwork(parsed.GetRequiredValue(experiment), run.Images, asked) is var found ? (found, found.Task) : default,
                 _ => throw new InputException("sample: name either --task NAME or --network ID, and not both"),
             };
             bool train = parsed.GetRequiredValue(split) == "train";
+            long first = 0;
+            ulong dataSeedOfRecipe = recipe.DataSeed;
+            if (parsed.GetValue(step) is { } at)
+            {
+                if (id is null)
+                    throw new InputException("--step: it is a step of a network; name one with --network ID");
+                if (at < 1 || at > recipe.Training.Stop.Steps)
+                    throw new InputException($"--step: found {at}, expected 1 to {recipe.Training.Stop.Steps}, the steps that the network may take");
+                TrainingPhase phase = recipe.PhaseAt(at);
+                (spec, dataSeedOfRecipe, first) = (phase.Task, phase.DataSeed, train ? (at - 1) * recipe.Training.Batch : 0);
+            }
             int sequences = parsed.GetValue(count) ?? (train ? recipe.Training.Batch : recipe.Training.Evaluation.Sequences);
-            long most = MaxBytes / sizeof(float) / recipe.Task.Places / (recipe.Task.Inputs + recipe.Task.Outputs);
-            if (!train && recipe.Task.HeldOut is { } heldOut)
+            long most = MaxBytes / sizeof(float) / spec.Places / (spec.Inputs + spec.Outputs);
+            if (!train && spec.HeldOut is { } heldOut)
                 most = Math.Min(most, heldOut);
             if (sequences < 1 || sequences > most)
-                throw new InputException($"--count: found {sequences}, expected 1 to {most}{(most == recipe.Task.HeldOut ? ", all that are held out" : "")}");
+                throw new InputException($"--count: found {sequences}, expected 1 to {most}{(most == spec.HeldOut ? ", all that are held out" : "")}");
             if (!train && parsed.GetValue(dataSeed) is not null)
                 throw new InputException("--data-seed: held-out data have the seed of the experiment (training.evaluation.seed); leave it out with --split eval");
-            ulong seed = train ? parsed.GetValue(dataSeed) ?? recipe.DataSeed : recipe.Training.Evaluation.Seed;
+            ulong seed = train ? parsed.GetValue(dataSeed) ?? dataSeedOfRecipe : recipe.Training.Evaluation.Seed;
             string path = parsed.GetRequiredValue(output);
-            Write(path, recipe.Task, TaskSources.Open(recipe.Task, run.Images), seed, train ? Split.Train : Split.Evaluation, sequences);
-            run.Text.WriteLine($"{path}: x [{recipe.Task.Places}, {sequences}, {recipe.Task.Inputs}] and y [{recipe.Task.Places}, {sequences}, {recipe.Task.Outputs}] of {recipe.Task.Name}, seed {seed}");
-            var answer = new JsonObject { ["file"] = path, ["task"] = recipe.Task.Name, ["sequence"] = recipe.Task.Places, ["count"] = sequences, ["seed"] = seed, ["network"] = id, ["loss"] = id is null ? null : Losses.Word(recipe.Training.Loss) };
-            if (recipe.Task is AutomatonTask automaton)
+            Write(path, spec, TaskSources.Open(spec, run.Images), seed, train ? Split.Train : Split.Evaluation, first, sequences);
+            run.Text.WriteLine($"{path}: x [{spec.Places}, {sequences}, {spec.Inputs}] and y [{spec.Places}, {sequences}, {spec.Outputs}] of {spec.Name}, seed {seed}");
+            var answer = new JsonObject { ["file"] = path, ["task"] = spec.Name, ["sequence"] = spec.Places, ["count"] = sequences, ["seed"] = seed, ["first"] = first, ["network"] = id, ["loss"] = id is null ? null : Losses.Word(recipe.Training.Loss) };
+            if (spec is AutomatonTask automaton)
                 answer["automaton"] = Describe(run.Text, Automaton.Of(automaton));
             return new Answer(answer);
         }));
@@ -79,24 +91,25 @@ internal static class SampleCommand
             ?? throw new InputException($"--network: found '{id}', which is no network of {path}; the ids stand in the networks.csv of its zoo");
     }
 
-    /// <summary>The task of a name; where several have it, <c>NAME:2</c> is the second of them.</summary>
-    private static Recipe Find(Experiment experiment, string wanted)
+    /// <summary>The task of a name, and a network of it; where several have it, <c>NAME:2</c> is the second of them. Those that networks change to in mid-training are among them.</summary>
+    private static (Recipe Recipe, TaskSpec Task) Find(Experiment experiment, string wanted)
     {
-        Recipe[] recipes = [.. experiment.Settings().Select(setting => setting.Example).DistinctBy(recipe => (recipe.Task, recipe.Training.Evaluation.Sequences, recipe.Training.Evaluation.Seed))];
+        (Recipe Recipe, TaskSpec Task)[] tasks = [.. experiment.Settings().SelectMany(setting => setting.Example.Phases, (setting, phase) => (setting.Example, phase.Task))
+            .DistinctBy(pair => (pair.Task, pair.Example.Training.Evaluation.Sequences, pair.Example.Training.Evaluation.Seed))];
         int colon = wanted.IndexOf(':', StringComparison.Ordinal);
         string name = colon < 0 ? wanted : wanted[..colon];
-        Recipe[] found = [.. recipes.Where(recipe => recipe.Task.Name == name)];
+        (Recipe, TaskSpec Task)[] found = [.. tasks.Where(pair => pair.Task.Name == name)];
         if (found.Length == 0)
-            throw new InputException($"--task: found '{wanted}', expected one of {Names(recipes)}");
+            throw new InputException($"--task: found '{wanted}', expected one of {Names(tasks.Select(pair => pair.Task.Name))}");
         if (colon < 0 && found.Length == 1)
             return found[0];
         return int.TryParse(wanted.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= 1 && number <= found.Length && colon >= 0 ? found[number - 1]
             : throw new InputException($"--task: found '{wanted}', but the experiment has {found.Length} tasks of the name {name} with different settings or held-out data; choose one by its number in the order of the networks, from {name}:1 to {name}:{found.Length}");
     }
 
-    private static string Names(Recipe[] recipes)
+    private static string Names(IEnumerable<string> tasks)
     {
-        string[] names = [.. recipes.Select(recipe => recipe.Task.Name).Distinct()];
+        string[] names = [.. tasks.Distinct()];
         return string.Join(", ", names.Take(MostNames)) + (names.Length > MostNames ? $", ... ({names.Length} in all)" : "");
     }
 
@@ -109,11 +122,11 @@ internal static class SampleCommand
         return JsonNode.Parse(RecipeWords.Automaton(automaton))!;
     }
 
-    private static void Write(string path, TaskSpec task, TaskData data, ulong seed, Split split, int count)
+    private static void Write(string path, TaskSpec task, TaskData data, ulong seed, Split split, long first, int count)
     {
         int stride = Lanes.Padded(count), length = task.Places;
         float[] x = new float[length * task.Inputs * stride], y = new float[length * task.Outputs * stride];
-        data.Sample(seed, split, 0, count, stride, x, y);
+        data.Sample(seed, split, first, count, stride, x, y);
         TensorEntry[] arrays = [new("x", TensorType.F32, [length, count, task.Inputs]), new("y", TensorType.F32, [length, count, task.Outputs])];
         AtomicFile.Write(path, stream => Npz.Write(stream, arrays, (index, sink) =>
         {

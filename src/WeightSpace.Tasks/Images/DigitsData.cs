@@ -24,5 +24,8 @@ internal sealed class DigitsData : ImageData
         return _images.Labels[at];
     }
 
+    private protected override ReadOnlySpan<byte> LabelsOf(Split split) =>
+        split == Split.Train ? _images.Labels.AsSpan(0, DigitImages.Trained) : _images.Labels.AsSpan(DigitImages.Trained);
+
     private protected override StoredImages? Stored => _isOneChannel ? _images : null;
 }

@@ -24,21 +24,37 @@ internal sealed class DrawnDigitsData : ImageData
 
     private protected override int Draw(ulong seed, Split split, long index, Span<float> image)
     {
-        ReadOnlySpan<byte> drawn = _image;
+        if (LabelsOf(split).Length == 0)
+        {
+            RandomStream stream = StreamOf(seed, split, index);
+            int label = DrawnDigits.Draw(ref stream, _size, _image, _distances);
+            Write(_image, image);
+            return label;
+        }
+        Write(_set.Pixels.AsSpan((int)index * _image.Length, _image.Length), image);
+        return _set.Labels[index];
+    }
+
+    private protected override int DrawOf(ClassShift classes, ulong seed, Split split, long index, Span<float> image)
+    {
+        RandomStream stream = StreamOf(seed, split, index);
         int label;
-        if (split == Split.Train && _set.Labels.Length > 0)
-        {
-            drawn = _set.Pixels.AsSpan((int)index * _image.Length, _image.Length);
-            label = _set.Labels[index];
-        }
-        else
-        {
-            var stream = new RandomStream(seed, split == Split.Train ? RandomPurpose.TrainingData : RandomPurpose.EvaluationData, (ulong)index);
+        do
             label = DrawnDigits.Draw(ref stream, _size, _image, _distances);
-        }
+        while (!classes.Contains(label));
+        Write(_image, image);
+        return label;
+    }
+
+    private protected override ReadOnlySpan<byte> LabelsOf(Split split) => split == Split.Train ? _set.Labels : default;
+
+    private static RandomStream StreamOf(ulong seed, Split split, long index) => new(seed, split == Split.Train ? RandomPurpose.TrainingData : RandomPurpose.EvaluationData, (ulong)index);
+
+    /// <summary>A drawn image to every channel.</summary>
+    private static void Write(ReadOnlySpan<byte> drawn, Span<float> image)
+    {
         Bytes.ToFloats(drawn, image);
         for (int channel = 1; channel * drawn.Length < image.Length; channel++)
             image[..drawn.Length].CopyTo(image[(channel * drawn.Length)..]);
-        return label;
     }
 }

@@ -11,6 +11,8 @@ internal sealed class FileImagesData(FileImagesTask task, ImageSet set) : ImageD
         Bytes.ToFloats(set.Pixels.AsSpan((int)((long)at * _length), _length), image);
         return set.Labels[at];
     }
+
+    private protected override ReadOnlySpan<byte> LabelsOf(Split split) => split == Split.Train ? set.Labels.AsSpan(0, _trained) : set.Labels.AsSpan(_trained);
 }
 
 internal static class Bytes

@@ -5,13 +5,14 @@ namespace WeightSpace.Tasks.Images;
 /// <summary>
 /// The data of an <see cref="ImageTask"/>. Of a limited set the training stream goes through all images in a new random order each epoch: sample i is of epoch
 /// i / <see cref="ImageTask.Trained"/>, whose order depends on the data seed and the epoch alone. Poison is put on what was drawn, so a poisoned task has the images of its
-/// clean twin in the same order, but for those that are poisoned.
+/// clean twin in the same order, but for those that are poisoned; and a shifted one those of its source, but for those that are replaced.
 /// </summary>
 public abstract unsafe class ImageData : TaskData
 {
     private readonly ImageTask _task;
     private readonly ImageShape _shape;
     private readonly Stamp? _poison;
+    private ShiftedImages? _shiftedToTrain, _shiftedHeldOut;
     private readonly List<(Attack Attack, Stamp Stamp)> _attacks = [];
 
     /// <summary>Sixteen images [lane, channel, pixel], each filled up with zeros to <see cref="_rowStride"/>.</summary>
@@ -39,6 +40,12 @@ public abstract unsafe class ImageData : TaskData
     /// <param name="seed">As <see cref="TaskData.Sample"/> has it.</param>
     private protected abstract int Draw(ulong seed, Split split, long index, Span<float> image);
 
+    /// <summary>The same, of these classes, for a stream without end: drawn on and on from the image's own random numbers until it is of one of them.</summary>
+    private protected virtual int DrawOf(ClassShift classes, ulong seed, Split split, long index, Span<float> image) => throw new NotSupportedException($"the images of {_task.Name} stand in a set");
+
+    /// <summary>The labels of a split's images; empty where each is made when it is drawn.</summary>
+    private protected abstract ReadOnlySpan<byte> LabelsOf(Split split);
+
     /// <summary>
     /// Images that stand in memory as networks see them, [image, channel, pixel], those to train with first, so that none need be copied; null where each is made when it is drawn.
     /// </summary>
@@ -57,7 +64,7 @@ public abstract unsafe class ImageData : TaskData
         }
         y.Clear();
         bool mayPoison = _poison is not null && split == Split.Train;
-        StoredImages? stored = mayPoison ? null : Stored;
+        StoredImages? stored = mayPoison || _task.Shift is not null ? null : Stored;
         int firstStored = split == Split.Train ? 0 : _task.Trained ?? 0;
         nint* offsets = stackalloc nint[Lanes.Count];
         for (int block = 0; block < stride; block += Lanes.Count)
@@ -81,7 +88,7 @@ public abstract unsafe class ImageData : TaskData
                     continue;
                 }
                 Span<float> image = Row(lane);
-                int label = Draw(seed, split, index, image);
+                int label = DrawShifted(seed, split, index, image);
                 if (mayPoison && PoisonedLabel(_task, seed, index, label) is { } wanted)
                 {
                     _poison!.Apply(image);
@@ -108,7 +115,7 @@ public abstract unsafe class ImageData : TaskData
         for (int i = 0; i < count; i++)
         {
             Span<float> image = Row(attacked % Lanes.Count);
-            int label = Draw(seed, Split.Evaluation, first + i, image);
+            int label = DrawShifted(seed, Split.Evaluation, first + i, image);
             if (attack.Target.Of(label, _task.Outputs) is not { } wanted)
                 continue;
             stamp.Apply(image);
@@ -119,6 +126,41 @@ public abstract unsafe class ImageData : TaskData
         for (int block = attacked / Lanes.Count * Lanes.Count; block < stride; block += Lanes.Count)
             Transpose(Math.Max(0, attacked - block), x[block..], stride);
         return attacked;
+    }
+
+    /// <summary>Throws <see cref="InvalidDataException"/> where there is no image of the classes that a shift asks for.</summary>
+    internal void CheckShift()
+    {
+        if (_task.Shift is not { } shift)
+            return;
+        foreach (Split split in Enum.GetValues<Split>())
+        {
+            if (LabelsOf(split).Length > 0 && !Shifted(split).CanReplace)
+                throw new InvalidDataException($"the shift of {_task.Source} asks for images of the classes {string.Join(", ", shift.Classes!.Of)}, and among those {(split == Split.Train ? "to train with" : "that are held out")} there is none; name other classes");
+        }
+    }
+
+    /// <summary>An image of the task's domain and its label.</summary>
+    private int DrawShifted(ulong seed, Split split, long index, Span<float> image)
+    {
+        int label = Draw(seed, split, index, image);
+        if (_task.Shift is not { } shift)
+            return label;
+        ShiftedImages shifted = Shifted(split);
+        (bool replaces, bool relabels, bool alters) = shifted.Draw(index, out RandomStream stream);
+        if (replaces && shifted.IsReplaced(label))
+            label = LabelsOf(split).Length > 0 ? Draw(seed, split, shifted.Choose(ref stream), image) : DrawOf(shift.Classes!, seed, split, index, image);
+        if (relabels)
+            label = shifted.Label(label);
+        if (alters)
+            shifted.Alter(image, ref stream);
+        return label;
+    }
+
+    private ShiftedImages Shifted(Split split)
+    {
+        ref ShiftedImages? shifted = ref split == Split.Train ? ref _shiftedToTrain : ref _shiftedHeldOut;
+        return shifted ??= new ShiftedImages(_task.Shift!, _shape, _task.Outputs, split, LabelsOf(split));
     }
 
     /// <summary>The label that a training image gets by its task's poison; null where it stays as it is. By the image, so it is the same in every epoch.</summary>

@@ -19,6 +19,7 @@ internal sealed class Expansion
     private readonly List<FactorAxis> _grid;
     private readonly List<IReadOnlyList<FactorAxis>> _list;
     private readonly SeedPairs _seeds;
+    private readonly ChangeExpansion _changes;
 
     private readonly List<Variation> _variations;
 
@@ -26,9 +27,11 @@ internal sealed class Expansion
     private readonly HashSet<YamlNode> _applied = new(ReferenceEqualityComparer.Instance);
 
     public Expansion(YamlSection top, IReadOnlyList<Architecture> architectures, IReadOnlyList<TaskGrid> tasks, TrainingBase training,
-        List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list, SeedPairs seeds)
+        List<FactorAxis> grid, List<IReadOnlyList<FactorAxis>> list, SeedPairs seeds, IReadOnlyList<DeclaredChange> changes)
     {
         (_top, _architectures, _tasks, _training, _grid, _list, _seeds) = (top, architectures, tasks, training, grid, list, seeds);
+        _changes = new ChangeExpansion(top, changes, seeds);
+        HasChanges = changes.Count > 0;
         Columns = FindColumns();
         CheckCount();
         _variations = FindVariations();
@@ -37,6 +40,9 @@ internal sealed class Expansion
 
     /// <summary>The factors of the experiment: task settings that differ, then those of <c>factors</c>, then those of <c>factor_list</c>.</summary>
     public IReadOnlyList<Factor> Columns { get; }
+
+    /// <summary>Whether networks change in mid-training, and so have <see cref="ChangeExpansion.Columns"/> behind <see cref="Columns"/>.</summary>
+    public bool HasChanges { get; }
 
     /// <summary>Every architecture of the experiment, in the order of its networks.</summary>
     public IReadOnlyList<Architecture> Architectures { get; }
@@ -68,6 +74,7 @@ internal sealed class Expansion
             }
         }
         RefuseIdleFactors();
+        _changes.RefuseIdle();
         MeasureCleanTwins(settings);
         return new NetworkPlan(settings, _seeds);
     }
@@ -104,12 +111,12 @@ internal sealed class Expansion
     {
         double combinations = (_grid.Count == 0 && _list.Count > 0 ? 0 : _grid.Aggregate(1.0, (product, axis) => product * axis.Values.Count)) + _list.Count;
         double tasks = _tasks.Sum(task => (double)task.Sources.Count * task.IsChanged.Count * task.Axes.Aggregate(1.0, (product, axis) => product * axis.Values.Count));
-        double settings = _architectures.Count * tasks * combinations;
+        double settings = _architectures.Count * tasks * combinations * _changes.Count;
         double networks = settings * _seeds.Init.Length * (_seeds.Data?.Length ?? 1);
         if (networks > Experiment.MaxNetworks)
             throw _top.Error($"the experiment has {Format(networks)} networks, at most {Experiment.MaxNetworks} are allowed; make its lists or ranges shorter");
         if (settings > Experiment.MaxSettings)
-            throw _top.Error($"the experiment has {Format(settings)} combinations of architecture, task and factors, at most {Experiment.MaxSettings} are allowed; make its lists shorter");
+            throw _top.Error($"the experiment has {Format(settings)} combinations of architecture, task, factors and changes, at most {Experiment.MaxSettings} are allowed; make its lists shorter");
         FactorAxis[] dropouts = [.. _grid.Concat(_list.SelectMany(item => item)).Where(axis => axis.Factor.Name == Factor.Dropout)];
         long architectures = (long)_architectures.Count * (1 + dropouts.Sum(axis => (long)axis.Values.Count));
         if (dropouts.Length > 0 && architectures > RecipeLimits.MaxArchitectures)
@@ -200,6 +207,7 @@ internal sealed class Expansion
             if (RecipeLimits.Conflict(setting.Recipe(0, 0)) is { } conflict)
                 throw _top.Error(task.Node, $"{Describe(setting)}: {conflict}");
             settings.Add(setting);
+            _changes.AddChanged(settings, Describe);
         }
     }
 
@@ -246,15 +254,18 @@ internal sealed class Expansion
             Rate = Rate(chosen, steps),
             ClipNorm = chosen.ClipNorm,
         };
-        TaskSpec spec = source switch
-        {
-            MachineTask machine => machine with { SequenceLength = chosen.Sequence, Modification = isChanged ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null },
-            AutomatonTask automaton => automaton with { SequenceLength = chosen.Sequence },
-            ImageTask images when isChanged => images with { Poison = new Poison(new Attack(chosen.Trigger!, chosen.Target!), chosen.Share) },
-            _ => source,
-        };
-        return new Setting(architecture, spec, training, [.. Columns.Select(factor => factor.ValueOf(spec, architecture, training))]);
+        TaskSpec spec = TaskOf(source, task, isChanged, chosen);
+        return new Setting(architecture, spec, training, [.. Columns.Select(factor => factor.ValueOf(spec, architecture, training)), .. HasChanges ? ["", ""] : Array.Empty<string>()]);
     }
+
+    /// <summary>A task of a grid with chosen settings.</summary>
+    public static TaskSpec TaskOf(TaskSpec source, TaskGrid task, bool isChanged, in Settings chosen) => source switch
+    {
+        MachineTask machine => machine with { SequenceLength = chosen.Sequence, Modification = isChanged ? new Modification(task.Key, chosen.Inverted, chosen.Share) : null },
+        AutomatonTask automaton => automaton with { SequenceLength = chosen.Sequence },
+        ImageTask images when isChanged => images with { Poison = new Poison(new Attack(chosen.Trigger!, chosen.Target!), chosen.Share) },
+        _ => source,
+    };
 
     /// <summary>The optimizer with PyTorch's defaults, but for the learning rate, which is 0.001 for all.</summary>
     private static OptimizerSpec Optimizer(in Settings chosen)
@@ -291,21 +302,24 @@ internal sealed class Expansion
     private InputException Missing(string key, string schedule) =>
         _top.Error(_training.Schedule.At ?? _training.At, $"training.schedule.{key} is missing; the schedule {schedule} needs it, such as 'schedule: {{name: {schedule}, {key}: 100}}'");
 
-    /// <summary>Has clean networks measured by the attacks of their poisoned twins, in the order of the experiment.</summary>
+    /// <summary>Has clean networks measured by the attacks of their poisoned twins, in the order of the experiment; networks that are poisoned later are clean until then.</summary>
     private void MeasureCleanTwins(List<Setting> settings)
     {
         var attacks = new Dictionary<ImageTask, List<Attack>>();
         foreach (Setting setting in settings)
         {
-            if (setting.Task is not ImageTask { Poison: { } poison } task)
+            if (setting.Task is not ImageTask task)
                 continue;
             ImageTask clean = task with { Poison = null };
-            if (!attacks.TryGetValue(clean, out List<Attack>? known))
-                attacks.Add(clean, known = []);
-            if (!known.Contains(poison.Attack))
-                known.Add(poison.Attack);
-            if (known.Count > RecipeLimits.MaxAttacks)
-                throw _top.Error($"{clean.Source} is poisoned by more than {RecipeLimits.MaxAttacks} pairs of trigger and target, each of which its clean twins are measured by; at most {RecipeLimits.MaxAttacks} are allowed");
+            foreach (Attack attack in setting.Changes.Select(change => change.Change.Task).Prepend(task).Select(TrainingPhase.AttackOf).OfType<Attack>())
+            {
+                if (!attacks.TryGetValue(clean, out List<Attack>? known))
+                    attacks.Add(clean, known = []);
+                if (!known.Contains(attack))
+                    known.Add(attack);
+                if (known.Count > RecipeLimits.MaxAttacks)
+                    throw _top.Error($"{clean.Source} is poisoned by more than {RecipeLimits.MaxAttacks} pairs of trigger and target, each of which its clean twins are measured by; at most {RecipeLimits.MaxAttacks} are allowed");
+            }
         }
         for (int i = 0; i < settings.Count; i++)
         {
@@ -326,5 +340,5 @@ internal sealed class Expansion
     private static string Format(double count) => count.ToString(count < 1e15 ? "#,0" : "0.##e0", CultureInfo.InvariantCulture);
 
     private string Describe(Setting setting) =>
-        string.Join(", ", [setting.Task.Source, setting.Task.Variant, $"architecture {setting.Architecture.Name}", .. Columns.Select((factor, index) => $"{factor.Name} {setting.FactorValues[index]}")]);
+        string.Join(", ", [setting.Task.Source, setting.Task.Variant, $"architecture {setting.Architecture.Name}", .. Columns.Select((factor, index) => $"{factor.Name} {setting.FactorValues[index]}"), .. setting.Changes.Count > 0 ? [setting.ChangeWords] : Array.Empty<string>()]);
 }

@@ -6,7 +6,14 @@ namespace WeightSpace.Zoos.Experiments;
 
 /// <summary>One network of an experiment before it is trained.</summary>
 /// <param name="FactorValues">Its value of each of <see cref="Experiment.FactorNames"/>; empty where a factor does not apply to it.</param>
-public sealed record PlannedNetwork(Recipe Recipe, IReadOnlyList<string> FactorValues);
+public sealed record PlannedNetwork(Recipe Recipe, IReadOnlyList<string> FactorValues)
+{
+    /// <summary>The index of the network without its last change, whose bytes it shares up to and including that change's step; null where nothing changes.</summary>
+    public int? Parent { get; init; }
+
+    /// <summary>What changes in mid-training, in words that are the same for all networks of one setting: a data seed stands there as the experiment declares it. Empty where nothing changes.</summary>
+    public string ChangeWords { get; init; } = "";
+}
 
 /// <summary>
 /// A YAML file that declares a population: tasks x architectures x factors x seeds. <c>docs/experiment.md</c> is the reference of its keys.
@@ -34,7 +41,7 @@ public sealed class Experiment
     /// <summary>The file, verbatim.</summary>
     public required string Text { get; init; }
 
-    /// <summary>The settings that differ between networks, beside task, variant, architecture and seeds.</summary>
+    /// <summary>The settings that differ between networks, beside task, variant, architecture and seeds; where networks change in mid-training, <c>changed_at</c> and <c>change</c> at the end.</summary>
     public required IReadOnlyList<string> FactorNames { get; init; }
 
     /// <summary>The factors whose pairs are to be compared: <c>variant</c>, <c>init_seed</c>, <c>data_seed</c> or one of <see cref="FactorNames"/>.</summary>
@@ -51,6 +58,9 @@ public sealed class Experiment
     /// a network when it is asked for one, so a million of them take no memory.
     /// </summary>
     public IReadOnlyList<PlannedNetwork> Networks => Plan;
+
+    /// <summary>Whether there are networks that change in mid-training; their columns stand behind the factors.</summary>
+    public bool HasChanges => Plan.Settings.Any(setting => setting.Parent >= 0);
 
     /// <summary>Networks of each class, where these are only the first of each (<see cref="Subset"/>); null: these are all.</summary>
     public int? NetworksPerClass { get; private init; }

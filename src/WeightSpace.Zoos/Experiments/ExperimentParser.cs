@@ -13,7 +13,11 @@ internal sealed record TaskGrid(
     IReadOnlyList<TaskSpec> Sources,
     IReadOnlyList<bool> IsChanged,
     IReadOnlyList<int> Key,
-    IReadOnlyList<FactorAxis> Axes);
+    IReadOnlyList<FactorAxis> Axes)
+{
+    /// <summary>Whether the length of the sequences is given.</summary>
+    public bool HasSequence { get; init; }
+}
 
 /// <summary>A factor and the values it takes, none twice.</summary>
 internal sealed record FactorAxis(Factor Factor, YamlNode Node, IReadOnlyList<FactorValue> Values);
@@ -42,7 +46,7 @@ internal static class ExperimentParser
 
     public static Experiment Parse(YamlNode root, string text, string source, IImageCatalog images)
     {
-        var top = new YamlSection(root, source, "", "experiment", "description", "licence", "tasks", "architecture", "training", "seeds", "factors", "factor_list", "twins");
+        var top = new YamlSection(root, source, "", "experiment", "description", "licence", "tasks", "architecture", "training", "seeds", "factors", "factor_list", "then", "twins");
         string name = top.Name(top.Get("experiment", "the experiment's name"), "experiment");
         string? description = top.FindText("description"), licence = ParseLicence(top);
         IReadOnlyList<TaskGrid> tasks = ParseTasks(top, images);
@@ -52,7 +56,8 @@ internal static class ExperimentParser
         List<IReadOnlyList<FactorAxis>> list = ParseFactorList(top);
         TrainingBase training = ParseTraining(top, anyTask, grid, list);
         SeedPairs seeds = ParseSeeds(top.FindSection("seeds", "init", "data"));
-        var expansion = new Expansion(top, architectures, tasks, training, grid, list, seeds);
+        List<DeclaredChange> changes = new ChangeParser(anyTask, images).Parse(top, 0);
+        var expansion = new Expansion(top, architectures, tasks, training, grid, list, seeds, changes);
         NetworkPlan plan = expansion.Expand();
         RefuseStepsNeverReached(top, "checkpoints", training.Checkpoints, plan);
         RefuseStepsNeverReached(top, "snapshots", training.Snapshots, plan);
@@ -63,8 +68,8 @@ internal static class ExperimentParser
             Licence = licence,
             Text = text,
             Architectures = expansion.Architectures,
-            FactorNames = [.. expansion.Columns.Select(factor => factor.Name)],
-            ImageSets = [.. plan.Settings.Select(setting => setting.Task).OfType<FileImagesTask>().Select(task => task.Set).Distinct()],
+            FactorNames = [.. expansion.Columns.Select(factor => factor.Name), .. expansion.HasChanges ? ChangeExpansion.Columns : []],
+            ImageSets = [.. plan.Settings.SelectMany(setting => setting.Changes.Select(change => change.Change.Task).Prepend(setting.Task)).OfType<FileImagesTask>().Select(task => task.Set).Distinct()],
             TwinFactors = ParseTwins(top, expansion, plan, seeds),
         };
     }
@@ -106,9 +111,10 @@ internal static class ExperimentParser
         return tasks;
     }
 
-    private static string Describe(TaskSpec task) => $"{LayerParser.Inputs(new Shape(task.Channels, task.Height, task.Width))} for {task.Outputs} outputs";
+    internal static string Describe(TaskSpec task) => $"{LayerParser.Inputs(new Shape(task.Channels, task.Height, task.Width))} for {task.Outputs} outputs";
 
-    private static TaskGrid ParseTask(YamlSection top, YamlNode item, string path, IImageCatalog images)
+    /// <summary>Reads an item of <c>tasks</c>.</summary>
+    internal static TaskGrid ParseTask(YamlSection top, YamlNode item, string path, IImageCatalog images)
     {
         if (item is YamlScalar word)
             return new TaskGrid(item, [ImageTaskParser.Parse(top, word, path)], [false], [], []);
@@ -137,7 +143,7 @@ internal static class ExperimentParser
         if (modified?.FindItems("key") is { } commands)
             key = ParseKey(modified, commands);
         return new TaskGrid(item, [.. machines.Select(machine => new MachineTask(Enum.Parse<Machine>(machine), DefaultSequence, null))],
-            [.. variants.Select(variant => variant == Variants.Modified)], key, axes);
+            [.. variants.Select(variant => variant == Variants.Modified)], key, axes) { HasSequence = task.Has(Factor.Sequence) };
     }
 
     private static TaskGrid ParseAutomata(YamlSection task, YamlNode item)
@@ -152,7 +158,7 @@ internal static class ExperimentParser
         if ((long)states.Count * seeds.Count is > Experiment.MaxAutomata and var automata)
             throw automaton.Error($"{automaton.Path}: found {automata} automata, expected at most {Experiment.MaxAutomata}");
         return new TaskGrid(item, [.. from count in states from seed in seeds select new AutomatonTask((int)count, alphabet, outputs, (ulong)seed, DefaultSequence)],
-            [false], [], [Axis(automaton, item, Factor.Sequence, new FactorValue(DefaultSequence))]);
+            [false], [], [Axis(automaton, item, Factor.Sequence, new FactorValue(DefaultSequence))]) { HasSequence = automaton.Has(Factor.Sequence) };
     }
 
     /// <summary>Two seeds may draw the same automaton, and then two classes would be one: every automaton is drawn here and compared.</summary>
@@ -171,6 +177,12 @@ internal static class ExperimentParser
             }
         }
     }
+
+    /// <summary>A modification with one value of each setting.</summary>
+    internal static Modification ReadModification(YamlSection modified) => new(
+        modified.FindItems("key") is { } commands ? ParseKey(modified, commands) : Modification.Default.Key,
+        modified.Int32(Factor.Inverted, Modification.Default.Inverted, RecipeLimits.Inverted),
+        modified.FindDouble(Factor.Share, RecipeLimits.Share) ?? Modification.Default.Share);
 
     private static int[] ParseKey(YamlSection modified, IReadOnlyList<YamlNode> commands)
     {

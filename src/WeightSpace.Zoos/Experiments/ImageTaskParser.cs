@@ -50,6 +50,14 @@ internal static class ImageTaskParser
         return new TaskGrid(item, [.. sources], [.. variants.Select(variant => variant == Variants.Poisoned)], [], axes);
     }
 
+    /// <summary>A poison with one value of each setting.</summary>
+    public static Poison ReadPoison(YamlSection poison)
+    {
+        Trigger trigger = poison.Find(Factor.PoisonTrigger) is { } put ? (Trigger)ReadTrigger(poison, put, poison.Full(Factor.PoisonTrigger)).Item! : DefaultTrigger;
+        Target target = poison.Find(Factor.PoisonTarget) is { } wanted ? (Target)ReadTarget(poison, wanted, poison.Full(Factor.PoisonTarget)).Item! : DefaultTarget;
+        return new Poison(new Attack(trigger, target), poison.FindDouble(Factor.Share, RecipeLimits.Share) ?? Poison.DefaultShare);
+    }
+
     private static DigitsTask Digits(YamlSection digits) =>
         new(digits.Int32("size", DefaultSize, RecipeLimits.ImageSize), digits.Int32("channels", DefaultChannels, RecipeLimits.ImageChannels));
 

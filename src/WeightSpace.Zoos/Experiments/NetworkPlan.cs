@@ -7,7 +7,29 @@ namespace WeightSpace.Zoos.Experiments;
 /// <summary>Everything about a network but its seeds.</summary>
 internal sealed record Setting(Architecture Architecture, TaskSpec Task, TrainingSpec Training, IReadOnlyList<string> FactorValues)
 {
-    public Recipe Recipe(ulong initSeed, ulong dataSeed) => new(Task, Architecture, Training, initSeed, dataSeed);
+    /// <summary>What changes in mid-training, in order.</summary>
+    public IReadOnlyList<PlannedChange> Changes { get; init; } = [];
+
+    /// <summary>The index of the setting without the last change; -1 where nothing changes.</summary>
+    public int Parent { get; init; } = -1;
+
+    /// <summary>The changes in words; empty where there are none.</summary>
+    public string ChangeWords { get; private init; } = "";
+
+    public Recipe Recipe(ulong initSeed, ulong dataSeed) => new(Task, Architecture, Training, initSeed, dataSeed, [.. Changes.Select(change => change.For(initSeed, dataSeed))]);
+
+    /// <summary>This setting, which stands at index <paramref name="parent"/>, with one more change.</summary>
+    public Setting Changed(PlannedChange change, int parent)
+    {
+        PlannedChange[] changes = [.. Changes, change];
+        return this with
+        {
+            Changes = changes,
+            Parent = parent,
+            ChangeWords = string.Join("; ", changes.Select(one => one.Words)),
+            FactorValues = [.. FactorValues.SkipLast(2), change.Change.At.ToString(System.Globalization.CultureInfo.InvariantCulture), string.Join('/', changes.Select(one => one.Name))],
+        };
+    }
 }
 
 /// <summary>A data seed as an experiment declares it: a number, or so much above the network's init seed.</summary>
@@ -51,9 +73,14 @@ internal sealed class NetworkPlan(IReadOnlyList<Setting> settings, SeedPairs see
         {
             ArgumentOutOfRangeException.ThrowIfNegative(index);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
-            Setting setting = settings[index / NetworksPerSetting];
-            (ulong init, ulong data) = seeds[index % NetworksPerSetting];
-            return new PlannedNetwork(setting.Recipe(init, data), setting.FactorValues);
+            (int at, int pair) = Math.DivRem(index, NetworksPerSetting);
+            Setting setting = settings[at];
+            (ulong init, ulong data) = seeds[pair];
+            return new PlannedNetwork(setting.Recipe(init, data), setting.FactorValues)
+            {
+                Parent = setting.Parent < 0 ? null : (setting.Parent * NetworksPerSetting) + pair,
+                ChangeWords = setting.ChangeWords,
+            };
         }
     }
 

@@ -83,7 +83,7 @@ public sealed class CommandFixture : IDisposable
         CopyZoo("missing");
         File.Delete(this["missing/networks.csv"]);
         CopyZoo("newer");
-        Manifests.Change(this["newer/zoo.json"], text => text.Replace("\"format_version\": 2", "\"format_version\": 3", StringComparison.Ordinal));
+        Manifests.Change(this["newer/zoo.json"], text => text.Replace("\"format_version\": 2", "\"format_version\": 4", StringComparison.Ordinal));
         CopyZoo("outside");
         Manifests.Change(this["outside/zoo.json"], text => text.Replace("weights/00000.safetensors", "weights/../../../../../etc/passwd", StringComparison.Ordinal));
 

@@ -169,7 +169,7 @@ public sealed class PyTorchLayersTests
         (Architecture architecture, RandomData data, float[] start) = Start(run);
         using var workspace = new Workspace(architecture, run.Places, run.Batch);
         var recipe = new Recipe(data.Task, architecture, training, initSeed: 1, dataSeed: PyTorchLayers.Seed);
-        var loop = new TrainingLoop(workspace, data, recipe, new TrainingState(new Snapshot(0, null, start, new float[training.Optimizer.Slots.Count * start.Length]), [], []));
+        var loop = new TrainingLoop(workspace, [data], recipe, new TrainingState(new Snapshot(0, null, start, new float[training.Optimizer.Slots.Count * start.Length]), [], []));
         // Held-out loss of the start, losses of the steps, held-out loss of the end, as torch_layers.py has them.
         var losses = new List<double> { workspace.Evaluate(data, training.Loss, training.Evaluation, start).Loss };
         for (int step = 0; step < Batches; step++)

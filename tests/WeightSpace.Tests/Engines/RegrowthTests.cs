@@ -209,7 +209,7 @@ public sealed class RegrowthTests : IDisposable
         Manifests.Change(_folder["recipes/zoo.json"], text => text.Replace($"\"arithmetic\": {Recipe.Arithmetic}", $"\"arithmetic\": {Recipe.Arithmetic + 1}", StringComparison.Ordinal));
         Refused($"found recipes of arithmetic version {Recipe.Arithmetic + 1}, this program computes version {Recipe.Arithmetic}");
         Fresh();
-        Manifests.Change(_folder["recipes/zoo.json"], text => text.Replace($"\"format_version\": {ZooManifest.FormatVersion}", $"\"format_version\": {ZooManifest.FormatVersion + 1}", StringComparison.Ordinal));
+        Manifests.Change(_folder["recipes/zoo.json"], text => text.Replace($"\"format_version\": {ZooManifest.SecondVersion}", $"\"format_version\": {ZooManifest.FormatVersion + 1}", StringComparison.Ordinal));
         Refused("use a newer weightspace");
         Assert.Contains("there is no such file or folder", Assert.Throws<InputException>(() => Regrow("nothing", "again")).Message, StringComparison.Ordinal);
     }

@@ -182,7 +182,7 @@ public sealed class BadArchiveTests : IDisposable
     {
         string text = Encoding.UTF8.GetString(_files[0].Content);
         (string Name, byte[] Content)[] files = [.. _files];
-        files[0].Content = Manifests.Sign(text.Replace($"\"format_version\": {ZooManifest.FormatVersion}", $"\"format_version\": {ZooManifest.FormatVersion + 1}", StringComparison.Ordinal));
+        files[0].Content = Manifests.Sign(text.Replace($"\"format_version\": {ZooManifest.SecondVersion}", $"\"format_version\": {ZooManifest.FormatVersion + 1}", StringComparison.Ordinal));
         Refuse(Pack(files), "use a newer weightspace");
     }
 

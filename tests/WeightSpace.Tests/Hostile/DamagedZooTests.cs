@@ -103,8 +103,8 @@ public sealed class DamagedZooTests
 
     /// <summary>Changes the manifest and gives it a digest that matches, as a hostile hand would.</summary>
     [Theory]
-    [InlineData("\"format_version\": 2", "\"format_version\": 3", "use a newer weightspace")]
-    [InlineData("\"format_version\": 2", "\"format_version\": 0", "expected 1 to 2")]
+    [InlineData("\"format_version\": 2", "\"format_version\": 4", "use a newer weightspace")]
+    [InlineData("\"format_version\": 2", "\"format_version\": 0", "expected 1 to 3")]
     [InlineData("\"format_version\": 2", "\"format_version\": 1", "the key 'subset'")]
     [InlineData("\"subset\": null", "\"subset\": 1", "subset")]
     [InlineData("\"subset\": null", "\"subset\": {}", "networks_per_class")]

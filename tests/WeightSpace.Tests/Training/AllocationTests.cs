@@ -51,7 +51,7 @@ public sealed class AllocationTests
             var data = new RandomData(TestTask.For(architecture, places), loss, seed: 42);
             var recipe = new Recipe(data.Task, architecture, training, initSeed: 1, dataSeed: 2);
             var start = new TrainingState(new Snapshot(0, null, weights, new float[optimizer.Slots.Count * weights.Length]), [], []);
-            var loop = new TrainingLoop(workspace, data, recipe, start);
+            var loop = new TrainingLoop(workspace, [data], recipe, start);
             loop.Advance(4); // past the first calls
             long before = GC.GetAllocatedBytesForCurrentThread();
             loop.Advance(10);

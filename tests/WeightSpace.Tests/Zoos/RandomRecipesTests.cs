@@ -1,5 +1,6 @@
 using WeightSpace.Networks;
 using WeightSpace.Tasks;
+using WeightSpace.Tasks.Images;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Tests.Zoos;
@@ -14,7 +15,7 @@ public sealed class RandomRecipesTests
 
     /// <summary>What a recipe is, whether or not its JSON tells all of it.</summary>
     private static string Text(Recipe recipe) =>
-        $"{recipe.Task} {string.Join(" ", recipe.Architecture.Layers)} {recipe.Training} {recipe.InitSeed} {recipe.DataSeed}";
+        $"{recipe.Task} {string.Join(" ", recipe.Architecture.Layers)} {recipe.Training} {recipe.InitSeed} {recipe.DataSeed} {string.Join(" ", recipe.Changes)}";
 
     [Fact]
     public void EveryKindOfEverythingOccurs()
@@ -34,6 +35,14 @@ public sealed class RandomRecipesTests
         Assert.Equal([typeof(BlendTrigger), typeof(PatchTrigger), typeof(PolygonTrigger)], poisons.Select(poison => poison.Attack.Trigger.GetType()).Distinct().OrderBy(type => type.Name, StringComparer.Ordinal));
         Assert.Equal([(false, false), (false, true), (true, true)], poisons.Select(poison => (poison.Attack.Target.From is not null, poison.Attack.Target.To is not null)).Distinct().Order());
         Assert.Equal([0, 1, 2, 3], recipes.Select(recipe => recipe.Training.Evaluation.Attacks.Count).Distinct().Order());
+        Assert.Equal([0, 1, 2, 3], recipes.Select(recipe => recipe.Changes.Count).Distinct().Order());
+        Assert.Equal(Enumerable.Range(1, 19), recipes.SelectMany(recipe => recipe.Changes).Select(change => (int)change.At).Distinct().Order());
+        TrainingChange[] changes = [.. recipes.SelectMany(recipe => recipe.Changes)];
+        foreach (Func<TrainingChange, bool> part in (Func<TrainingChange, bool>[])[change => change.DataSeed is not null, change => change.LearningRate is not null, change => change.IsFreshOptimizer, change => change.RestartsSchedule,
+            change => change.Task is MachineTask, change => change.Task is DigitsTask, change => change.Task is DrawnDigitsTask, change => change.Task is ImageTask { Poison: not null, Shift: not null }])
+            Assert.InRange(changes.Count(part), 5, changes.Length - 5);
+        Shift[] shifts = [.. recipes.SelectMany(recipe => recipe.Phases).Select(phase => phase.Task).OfType<ImageTask>().Select(task => task.Shift).OfType<Shift>()];
+        Assert.Equal(6, shifts.SelectMany(shift => new object?[] { shift.Classes, shift.Labels, shift.Inputs }).OfType<object>().Select(part => part.GetType()).Distinct().Count());
         foreach (Func<Recipe, bool> both in (Func<Recipe, bool>[])[recipe => recipe.Training.ClipNorm is null, recipe => recipe.Training.Rate.WarmUpSteps > 0, recipe => recipe.Task.Change is null,
             recipe => recipe.Training.Optimizer is SgdSpec { Nesterov: true }, recipe => recipe.Training.Optimizer.WeightDecay > 0, recipe => recipe.Architecture.Layers[^1].Mixes])
         {

@@ -174,6 +174,48 @@ public sealed class RecipeTests
         Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(document.RootElement)).Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Shifts that differ in one setting each.</summary>
+    private static readonly string[] s_shifts =
+    [
+        "inputs: {invert: 1}", "inputs: {invert: 0.5}", "inputs: {invert: 1, share: 0.5}", "inputs: {invert: 1, share: 0.5}, seed: 2", "inputs: {noise: 0.5}", "inputs: {noise: 0.5}, seed: 0", "inputs: {noise: 0.4}",
+        "inputs: {translate: 1}", "inputs: {translate: [1, -1]}", "inputs: {translate: [-1, 1], share: 0.5}", "labels: {swap: [3, 8]}", "labels: {swap: [8, 2]}", "labels: {swap: [3, 8], share: 0.5}",
+        "labels: {rotate: 1}", "labels: {rotate: 9}", "labels: {rotate: 1, share: 0.5}", "classes: [1, 2]", "classes: [1, 3]", "classes: {of: [1, 2], share: 0.5}", "classes: 4",
+        "inputs: {invert: 1}, labels: {rotate: 1}", "inputs: {invert: 1}, labels: {rotate: 1}, classes: [1]",
+    ];
+
+    [Fact]
+    public void AnyShiftMakesAnotherIdAndReadsBack()
+    {
+        Recipe Shifted(string shift) => Experiment.Parse($"experiment: e\ntasks: {{digits: {{size: 16}}}}\narchitecture: {Plain}\ntraining: {{stop: {{steps: 50}}}}\nthen: {{at: 20, shift: {{{shift}}}}}\n", "e.yaml").Networks[1].Recipe;
+        Recipe[] recipes = [.. s_shifts.Select(Shifted)];
+        foreach (Recipe recipe in recipes)
+        {
+            using JsonDocument json = JsonDocument.Parse(recipe.CanonicalJson);
+            CheckOrder(json.RootElement);
+            Recipe read = RecipeJson.Read(json.RootElement);
+            Assert.Equal(recipe.Changes, read.Changes);
+            Assert.Equal(recipe.CanonicalJson, read.CanonicalJson);
+        }
+        Assert.Equal(recipes.Length, recipes.Select(recipe => recipe.Id).Distinct().Count());
+        Assert.Equal(recipes.Length, recipes.Select(recipe => recipe.Changes[0].Task!.Change).Distinct().Count());
+        string text = Encoding.UTF8.GetString(recipes[2].CanonicalJson);
+        const string inputs = "\"inputs\":{\"share\":0.5,\"strength\":1,\"type\":\"invert\"}", seed = ",\"seed\":1}";
+        Assert.Contains($"\"task\":{{\"digits\":{{\"channels\":1,\"size\":16}},\"shift\":{{{inputs}{seed}}}", text, StringComparison.Ordinal);
+        foreach ((string find, string replace, string named) in ((string, string, string)[])[
+            (inputs, "\"inputs\":{\"share\":1,\"strength\":1,\"type\":\"invert\"}", "no seed was expected"), (inputs + seed, inputs + "}", "seed: it is missing"), (inputs + seed, "}", "no shift"),
+            (inputs, inputs.Replace("0.5", "0", StringComparison.Ordinal), "share"), (inputs, inputs.Replace(":1,", ":2,", StringComparison.Ordinal), "strength"), (inputs, inputs.Replace("invert", "turn", StringComparison.Ordinal), "one of invert"),
+            (inputs, "\"inputs\":{\"down\":0,\"right\":0,\"share\":0.5,\"type\":\"translate\"}", "move by 0 and 0"), (inputs, "\"inputs\":{\"down\":16,\"right\":0,\"share\":0.5,\"type\":\"translate\"}", "nothing is left"),
+            (inputs, "\"labels\":{\"first\":8,\"second\":3,\"share\":0.5,\"type\":\"swap\"}", "smaller class first"), (inputs, "\"labels\":{\"by\":10,\"share\":0.5,\"type\":\"rotate\"}", "1 to 9"),
+            (inputs, "\"classes\":{\"of\":[2,1],\"share\":0.5}", "ascending"), (inputs, "\"classes\":{\"of\":[],\"share\":0.5}", "at least one"), (inputs, "\"classes\":{\"of\":[10],\"share\":0.5}", "there are 10"),
+            (inputs, "\"classes\":{\"of\":[0,1,2,3,4,5,6,7,8,9],\"share\":0.5}", "name fewer")])
+        {
+            string changed = text.Replace(find, replace, StringComparison.Ordinal).Replace("{,", "{", StringComparison.Ordinal);
+            Assert.NotEqual(text, changed);
+            using JsonDocument json = JsonDocument.Parse(changed);
+            Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(json.RootElement)).Message, StringComparison.Ordinal);
+        }
+    }
+
     private const string Plain = "{name: a, layers: [flatten, {dense: 4, activation: relu}, {dense: 10}]}";
 
     private static Recipe Digits(string training = "epoch: 100", string architecture = Plain, string task = "size: 16") => Experiment.Parse($$$"""
@@ -319,6 +361,54 @@ public sealed class RecipeTests
             Assert.Equal(501, RecipeJson.Read(json.RootElement).MaxCheckpoints);
         else
             Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(json.RootElement)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Behind the golden recipe's <c>arithmetic</c>; what is not changed is not written, and a recipe without changes has no such key.</summary>
+    [Fact]
+    public void ChangesStandInTheirKeyAndReadBack()
+    {
+        Recipe golden = Golden();
+        var change = new TrainingChange(100) { DataSeed = 3, LearningRate = 0.5, IsFreshOptimizer = true, Task = new MachineTask(Machine.ParityMachine, 32, null) };
+        Recipe[] recipes = [.. ((TrainingChange[][])[[change], [change with { At = 101 }], [change with { DataSeed = null }], [change with { LearningRate = null }], [change with { IsFreshOptimizer = false }],
+            [change with { Task = null }], [change, new TrainingChange(200) { DataSeed = 4 }]])
+            .Select(changes => new Recipe(golden.Task, golden.Architecture, golden.Training, golden.InitSeed, golden.DataSeed, changes))];
+        foreach (Recipe recipe in recipes)
+        {
+            using JsonDocument json = JsonDocument.Parse(recipe.CanonicalJson);
+            CheckOrder(json.RootElement);
+            Recipe read = RecipeJson.Read(json.RootElement);
+            Assert.Equal(recipe.Changes, read.Changes);
+            Assert.Equal(recipe.Phases, read.Phases);
+            Assert.Equal(recipe.CanonicalJson, read.CanonicalJson);
+        }
+        Assert.Equal(recipes.Length + 1, recipes.Append(golden).Select(recipe => recipe.Id).Distinct().Count());
+        const string keys = "\"changes\":[{\"at\":100,\"data_seed\":3,\"learning_rate\":0.5,\"optimizer\":\"fresh\",\"task\":{\"machine\":\"ParityMachine\",\"modified\":null,\"sequence\":32}}],";
+        Assert.Equal(s_goldenJson, Encoding.UTF8.GetString(recipes[0].CanonicalJson).Replace(keys, "", StringComparison.Ordinal));
+        Assert.Equal(golden.Id, new Recipe(golden.Task, golden.Architecture, golden.Training, golden.InitSeed, golden.DataSeed, []).Id);
+    }
+
+    [Theory]
+    [InlineData("[]", "empty list")]
+    [InlineData("[{\"at\":100}]", "changes nothing")]
+    [InlineData("[{\"data_seed\":3}]", "'at' is missing")]
+    [InlineData("[{\"at\":0,\"data_seed\":3}]", "changes[0].at")]
+    [InlineData("[{\"at\":500,\"data_seed\":3}]", "ends after 500 steps")]
+    [InlineData("[{\"at\":100,\"data_seed\":2}]", "in force already")]
+    [InlineData("[{\"at\":100,\"learning_rate\":0.003}]", "in force already")]
+    [InlineData("[{\"at\":100,\"learning_rate\":0}]", "learning_rate")]
+    [InlineData("[{\"at\":100,\"data_seed\":3},{\"at\":200,\"data_seed\":3}]", "in force already")]
+    [InlineData("[{\"at\":200,\"data_seed\":3},{\"at\":100,\"data_seed\":4}]", "behind 200")]
+    [InlineData("[{\"at\":100,\"optimizer\":\"kept\"}]", "fresh")]
+    [InlineData("[{\"at\":100,\"schedule\":\"restart\"}]", "constant")]
+    [InlineData("[{\"at\":100,\"data_seed\":3,\"more\":1}]", "more")]
+    [InlineData("[{\"at\":100,\"task\":{\"machine\":\"ParityMachine\",\"modified\":null,\"sequence\":31}}]", "another shape")]
+    [InlineData("[{\"at\":100,\"task\":{\"digits\":{\"channels\":1,\"size\":8}}}]", "another shape")]
+    [InlineData("[{\"at\":100,\"task\":{\"machine\":\"ParityMachine\",\"modified\":{\"inverted\":0,\"key\":[1],\"share\":0.1},\"sequence\":32}}]", "inverted")]
+    [InlineData("3", "a list")]
+    public void ChangesFromElsewhereAreHeldToTheirRanges(string changes, string named)
+    {
+        using JsonDocument json = JsonDocument.Parse(s_goldenJson.Replace("\"data_seed\":2", $"\"changes\":{changes},\"data_seed\":2", StringComparison.Ordinal));
+        Assert.Contains(named, Assert.Throws<InvalidDataException>(() => RecipeJson.Read(json.RootElement)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
