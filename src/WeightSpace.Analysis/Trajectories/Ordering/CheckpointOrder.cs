@@ -34,6 +34,9 @@ public static class CheckpointOrder
     /// <summary>At most this share of the edges of the tree end a family: a network has at least about so many checkpoints.</summary>
     private const int LeastPerFamily = 3;
 
+    /// <summary>Rounds of <see cref="CommonMotion"/>.</summary>
+    private static readonly int Rounds = int.Parse(Environment.GetEnvironmentVariable("ROUNDS") ?? "3");
+
     /// <param name="weights">[checkpoint, parameter], finite; the mean is taken from them.</param>
     /// <param name="signs">What is measured of every checkpoint for direction, in the same order.</param>
     public static CheckpointOrdering Find(FloatRows weights, DirectionSigns signs, CancellationToken stop = default)
@@ -97,24 +100,13 @@ public static class CheckpointOrder
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
     {
         PathPotential potential = PathPotential.From(distances, family, signs.MostLikeAStart(family));
-        int[] before = PathCover.Find(distances, family, potential, Bundles.Find(distances, family, potential));
-        int[] behind = new int[family.Length];
-        Array.Fill(behind, -1);
-        for (int i = 0; i < before.Length; i++)
-        {
-            if (before[i] >= 0)
-                behind[before[i]] = i;
-        }
-        for (int first = 0; first < before.Length; first++)
-        {
-            if (before[first] >= 0)
-                continue;
-            var path = new List<int>();
-            for (int i = first; i >= 0; i = behind[i])
-                path.Add(family[i]);
-            int parent = potential.Before[first];
-            yield return new OrderedTrajectory([.. path], parent < 0 ? null : family[parent], 0, null);
-        }
+        (Candidate[][] possible, double[] none) = PathCover.Possible(distances, family, potential, Bundles.Find(distances, family, potential));
+        int[] before = SparseAssignment.Minimise(possible, none, family.Length);
+        for (int round = 0; round < Rounds; round++)
+            before = CommonMotion.Refine(distances, family, potential, possible, before);
+        Insertion.Run(distances, family, potential, before);
+        return Branches.Paths(distances, family, potential, before).Select(path =>
+            new OrderedTrajectory([.. path.Members.Select(member => family[member])], path.Parent < 0 ? null : family[path.Parent], 0, null));
     }
 
     /// <summary>Turns round what runs the wrong way and says how sure each is.</summary>

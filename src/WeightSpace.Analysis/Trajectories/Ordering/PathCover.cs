@@ -9,11 +9,14 @@ internal static class PathCover
     /// <summary>A checkpoint begins a network of its own where every free checkpoint before it would cost more than so many times its squared step.</summary>
     private const double BeginCost = 4;
 
+    /// <summary>What is less than this share of a step before a checkpoint, by the potential, is beside it.</summary>
+    private const double ShareOfStep = 0.05;
+
     /// <summary>How many of the cheapest before each are thought of.</summary>
     private const int Candidates = 40;
 
-    /// <summary>The member before each, -1 where a network begins. [member]</summary>
-    public static int[] Find(CheckpointDistances distances, int[] members, PathPotential potential, List<int[]> bundles)
+    /// <summary>What may be before each member, and what it costs to begin a network there. [member]</summary>
+    public static (Candidate[][] Candidates, double[] None) Possible(CheckpointDistances distances, int[] members, PathPotential potential, List<int[]> bundles)
     {
         int n = members.Length;
         double[] values = potential.Values;
@@ -42,18 +45,20 @@ internal static class PathCover
             double step = distances[members[potential.Before[y]], members[y]];
             if (bundleOf[y] >= 0)
                 return; // below, all of a bundle at once
-            candidates[y] = Cheapest(distances, members, values, order.AsSpan(0, place[y]), y);
+            candidates[y] = Cheapest(distances, members, values, order.AsSpan(0, place[y]), y, values[y] - (ShareOfStep * step));
             none[y] = BeginCost * step;
         });
         foreach (int[] bundle in bundles)
             FromTheLayerBefore(distances, members, values, bundles, bundleOf, order.AsSpan(0, bundle.Min(member => place[member])), bundle, candidates, none);
-        return SparseAssignment.Minimise(candidates, none, n);
+        return (candidates, none);
     }
 
     /// <summary>Those by which the way to y is least longer than the shortest.</summary>
-    private static Candidate[] Cheapest(CheckpointDistances distances, int[] members, double[] values, ReadOnlySpan<int> earlier, int y)
+    private static Candidate[] Cheapest(CheckpointDistances distances, int[] members, double[] values, ReadOnlySpan<int> earlier, int y, double latest)
     {
         ReadOnlySpan<float> row = distances.Row(members[y]);
+        while (!earlier.IsEmpty && values[earlier[^1]] > latest)
+            earlier = earlier[..^1];
         var ways = new float[earlier.Length];
         for (int i = 0; i < ways.Length; i++)
             ways[i] = (float)Math.Max(0, values[earlier[i]] + row[members[earlier[i]]] - values[y]);
@@ -82,7 +87,7 @@ internal static class PathCover
         {
             foreach (int y in bundle)
             {
-                candidates[y] = Cheapest(distances, members, values, earlier, y);
+                candidates[y] = Cheapest(distances, members, values, earlier, y, double.PositiveInfinity);
                 none[y] = candidates[y].Length == 0 ? 0 : BeginCost * distances[members[candidates[y][0].Column], members[y]];
             }
             return;

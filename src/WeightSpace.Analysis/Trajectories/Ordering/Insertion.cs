@@ -1,0 +1,74 @@
+namespace WeightSpace.Analysis.Trajectories.Ordering;
+
+/// <summary>
+/// Takes loops back into their paths. Where training went out and came back (a restarted learning rate), the shortest way leaves the loop out, and it is left as a path of its own that ends where no network
+/// ends. It belongs between two neighbours if going through it costs no more than a few of its own first steps; a fork does not come back to its parent.
+/// </summary>
+internal static class Insertion
+{
+    /// <summary>The most that a loop may lengthen the path, in squared steps.</summary>
+    private const double Most = 3;
+
+    /// <param name="before">The member before each, -1 where a path begins; changed in place. [member]</param>
+    public static void Run(CheckpointDistances distances, int[] members, PathPotential potential, int[] before)
+    {
+        int n = before.Length;
+        var next = new int[n];
+        Array.Fill(next, -1);
+        for (int i = 0; i < n; i++)
+        {
+            if (before[i] >= 0)
+                next[before[i]] = i;
+        }
+        bool hasChanged = true;
+        while (hasChanged)
+        {
+            hasChanged = false;
+            for (int first = 0; first < n; first++)
+            {
+                if (before[first] >= 0 || potential.Before[first] < 0)
+                    continue;
+                int last = first;
+                var inside = new HashSet<int> { first };
+                while (next[last] >= 0)
+                    inside.Add(last = next[last]);
+                double step = distances[members[potential.Before[first]], members[first]], least = Most * step;
+                int at = -1;
+                bool isReversed = false;
+                ReadOnlySpan<float> fromFirst = distances.Row(members[first]), fromLast = distances.Row(members[last]);
+                for (int a = 0; a < n; a++)
+                {
+                    int b = next[a];
+                    if (b < 0 || inside.Contains(a))
+                        continue;
+                    double direct = distances[members[a], members[b]];
+                    double longer = (double)fromFirst[members[a]] + fromLast[members[b]] - direct, reversed = (double)fromLast[members[a]] + fromFirst[members[b]] - direct;
+                    if (longer < least)
+                        (least, at, isReversed) = (longer, a, false);
+                    if (reversed < least)
+                        (least, at, isReversed) = (reversed, a, true);
+                }
+                if (at < 0)
+                    continue;
+                hasChanged = true;
+                int[] path = [.. Path(first)];
+                if (isReversed)
+                    Array.Reverse(path);
+                int behind = next[at];
+                int previous = at;
+                foreach (int i in path)
+                {
+                    (next[previous], before[i]) = (i, previous);
+                    previous = i;
+                }
+                (next[previous], before[behind]) = (behind, previous);
+            }
+        }
+
+        IEnumerable<int> Path(int first)
+        {
+            for (int i = first; i >= 0; i = next[i])
+                yield return i;
+        }
+    }
+}
