@@ -95,7 +95,7 @@ public sealed class ChangeCommandTests : IDisposable
         }
         PopulationNetwork[] forks = [.. population.Networks.Where(network => network.Factors["change"] == "fork" && network.Factors["changed_at"] == "20" && network.Task.Change is null)];
         Assert.Equal((3, 1), (forks.Length, forks.Select(network => network.Setting).Distinct().Count()));
-        Assert.Equal(["poisoned", "shifted", "poisoned"], ((string[])["late", "domain", "fork"]).Select(change => population.Networks.Last(network => network.Factors["change"] == change).Task.Variant));
+        Assert.Equal(["poisoned", "shifted", "clean"], ((string[])["late", "domain", "fork"]).Select(change => population.Networks.First(network => network.Factors["change"] == change).Task.Variant));
         Assert.Equal(6, population.Networks.Count(network => network.Factors["change"] == "(unchanged)"));
     }
 
