@@ -43,9 +43,18 @@ public static class ZooPopulation
             zoo.ReadWeights([.. places.Select(place => checkpoints[place.Network][place.Checkpoint])], weights));
     }
 
-    /// <summary>All that can move a weight, beside the kind of task and the seeds, in words. Of a network that changes also the task that it began with, for its own is the one that it ended with.</summary>
-    private static string Setting(PlannedNetwork planned) =>
-        planned.ChangeWords.Length == 0 ? Setting(planned.Recipe) : $"{Setting(planned.Recipe)}; {planned.Recipe.Task.Name}{(planned.Recipe.Task.Change is { } change ? $" ({change})" : "")}, {planned.ChangeWords}";
+    /// <summary>
+    /// All that can move a weight, beside the kind of task and the seeds, in words. Of a network that goes on with another task also the one that it began with, for its own is the one that it
+    /// ended with.
+    /// </summary>
+    private static string Setting(PlannedNetwork planned)
+    {
+        if (planned.ChangeWords.Length == 0)
+            return Setting(planned.Recipe);
+        TaskSpec began = planned.Recipe.Task;
+        string from = planned.Recipe.Changes.All(change => change.Task is null) ? "" : $"begun with {began.Name}{(began.Change is { } change ? $" ({change})" : "")}, ";
+        return $"{Setting(planned.Recipe)}; {from}{planned.ChangeWords}";
+    }
 
     private static string Setting(Recipe recipe)
     {

@@ -30,20 +30,22 @@ internal static class InfoCommand
         foreach (WeightSpace.Networks.Architecture architecture in manifest.Architectures)
             text.WriteLine($"architecture {architecture.Name}: {architecture.Layers.Count} layers, {Units.Count(architecture.Parameters.Count)} parameters");
         text.WriteLine();
-        text.WriteLine($"{"class",-30} {"networks",9} {"finished",9} {"threshold",10} {"budget",7} {"diverged",9} {"failed",7} {"steps",15} {"held-out loss: least, median, most",36}{(zoo.Networks.Any(network => network.EvalAccuracy is not null) ? $" {"accuracy",9} {"attack",7}" : "")}");
-        var classes = new JsonArray();
         // Networks that change are told apart from those that do not, and among each other by what becomes of them and when.
         int changedAt = zoo.Experiment.HasChanges ? zoo.Experiment.FactorNames.Count - 2 : -1;
-        foreach (var group in zoo.Networks.GroupBy(network => (network.Class, At: changedAt < 0 ? "" : network.Factors[changedAt], Change: changedAt < 0 ? "" : network.Factors[changedAt + 1])))
+        var groups = zoo.Networks.GroupBy(network => (network.Class, At: changedAt < 0 ? "" : network.Factors[changedAt], Change: changedAt < 0 ? "" : network.Factors[changedAt + 1])).ToList();
+        string Title((string Class, string At, string Change) key) => key.At.Length == 0 ? key.Class : $"{key.Class}, {key.Change} at {key.At}";
+        int width = Math.Max(30, groups.Max(group => Title(group.Key).Length));
+        text.WriteLine($"{"class".PadRight(width)} {"networks",9} {"finished",9} {"threshold",10} {"budget",7} {"diverged",9} {"failed",7} {"steps",15} {"held-out loss: least, median, most",36}{(zoo.Networks.Any(network => network.EvalAccuracy is not null) ? $" {"accuracy",9} {"attack",7}" : "")}");
+        var classes = new JsonArray();
+        foreach (var group in groups)
         {
-            string title = group.Key.At.Length == 0 ? group.Key.Class : $"{group.Key.Class}, {group.Key.Change} at {group.Key.At}";
             float[] losses = [.. group.Where(network => network.EvalLoss is not null).Select(network => network.EvalLoss!.Value).Order()];
             int Count(NetworkStatus status) => group.Count(network => network.Status == status);
             int Ended(string reason) => group.Count(network => network.Status == NetworkStatus.Finished && network.Reason == reason);
             long least = group.Min(network => network.Steps), most = group.Max(network => network.Steps);
             string range = losses.Length == 0 ? "none" : $"{Units.Short(losses[0])}, {Units.Short(losses[losses.Length / 2])}, {Units.Short(losses[^1])}";
             float? accuracy = Median(group.Select(network => network.EvalAccuracy)), attack = Median(group.Select(network => network.AttackSuccess));
-            text.WriteLine($"{title,-30} {group.Count(),9} {Count(NetworkStatus.Finished),9} {Ended(EndReasons.Threshold),10} {Ended(EndReasons.Budget),7} {Count(NetworkStatus.Diverged),9} {Count(NetworkStatus.Failed),7} {(least == most ? $"{most}" : $"{least}..{most}"),15} {range,36}{(accuracy is null ? "" : $" {Percent(accuracy),9} {Percent(attack),7}")}");
+            text.WriteLine($"{Title(group.Key).PadRight(width)} {group.Count(),9} {Count(NetworkStatus.Finished),9} {Ended(EndReasons.Threshold),10} {Ended(EndReasons.Budget),7} {Count(NetworkStatus.Diverged),9} {Count(NetworkStatus.Failed),7} {(least == most ? $"{most}" : $"{least}..{most}"),15} {range,36}{(accuracy is null ? "" : $" {Percent(accuracy),9} {Percent(attack),7}")}");
             classes.Add(new JsonObject
             {
                 ["class"] = group.Key.Class,

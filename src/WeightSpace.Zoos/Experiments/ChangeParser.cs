@@ -112,10 +112,15 @@ internal sealed class ChangeParser(TaskSpec anyTask, IImageCatalog images)
         if (keys.FirstOrDefault(key => key is not ("task" or "modified")) is { } ofImages && anyTask is not ImageTask)
             throw item.Error(item.Find(ofImages)!, $"{item.Full(ofImages)} has no effect on {anyTask.Source}; it is a setting of images, remove it");
         return new ChangedTask(keys, task,
-            Replaced(item, "modified", node => ExperimentParser.ReadModification(new YamlSection(node, item.Source, item.Full("modified"), "key", Factor.Inverted, Factor.Share))),
+            Replaced(item, "modified", node => ReadModification(new YamlSection(node, item.Source, item.Full("modified"), "key", Factor.Inverted, Factor.Share))),
             Replaced(item, "poison", node => ImageTaskParser.ReadPoison(new YamlSection(node, item.Source, item.Full("poison"), Factor.PoisonTrigger, Factor.PoisonTarget, Factor.Share))),
             Replaced(item, "shift", node => ShiftParser.Parse(new YamlSection(node, item.Source, item.Full("shift"), "inputs", "labels", "classes", "seed"))));
     }
+
+    private static Modification ReadModification(YamlSection modified) => new(
+        modified.FindItems("key") is { } commands ? ExperimentParser.ParseKey(modified, commands) : Modification.Default.Key,
+        modified.Int32(Factor.Inverted, Modification.Default.Inverted, RecipeLimits.Inverted),
+        modified.FindDouble(Factor.Share, RecipeLimits.Share) ?? Modification.Default.Share);
 
     /// <summary>A mapping, or <c>none</c> for what is to end; null where the key is absent.</summary>
     private static Replacement<T>? Replaced<T>(YamlSection item, string key, Func<YamlNode, T> read) where T : class

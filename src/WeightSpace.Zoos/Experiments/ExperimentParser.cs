@@ -178,13 +178,7 @@ internal static class ExperimentParser
         }
     }
 
-    /// <summary>A modification with one value of each setting.</summary>
-    internal static Modification ReadModification(YamlSection modified) => new(
-        modified.FindItems("key") is { } commands ? ParseKey(modified, commands) : Modification.Default.Key,
-        modified.Int32(Factor.Inverted, Modification.Default.Inverted, RecipeLimits.Inverted),
-        modified.FindDouble(Factor.Share, RecipeLimits.Share) ?? Modification.Default.Share);
-
-    private static int[] ParseKey(YamlSection modified, IReadOnlyList<YamlNode> commands)
+    internal static int[] ParseKey(YamlSection modified, IReadOnlyList<YamlNode> commands)
     {
         if (commands.Count >= RecipeLimits.Sequence.Max)
             throw modified.Error(commands[0], $"{modified.Full("key")}: found {commands.Count} commands, expected fewer than a sequence can have ({RecipeLimits.Sequence.Max})");

@@ -52,6 +52,44 @@ public sealed class PyTorchTests : IDisposable
         Assert.InRange(weights / movement, 0, 1e-2);
     }
 
+    /// <summary>A fine-tune is PyTorch's with a new optimizer, or with another rate in the same one, on other data from there on; each is not the other.</summary>
+    [Theory]
+    [InlineData("Adam", "{name: adam, learning_rate: 0.003}", "{\"lr\":0.003}")]
+    [InlineData("SGD", "{name: sgd, learning_rate: 0.1, momentum: 0.9}", "{\"lr\":0.1,\"momentum\":0.9}")]
+    public void AFineTuneHasPyTorchsLosses(string name, string optimizer, string settings)
+    {
+        const int steps = 120, at = 60, batch = 32;
+        string yaml = _folder.Write("experiment.yaml", $$"""
+            experiment: fine-tune
+            tasks: [{machine: EightBitMachine, sequence: 32}]
+            training: {optimizer: {{optimizer}}, batch: {{batch}}, stop: {steps: {{steps}}}, checkpoints: {every: 1}, evaluation: {sequences: 1} }
+            then:
+              - {at: {{at}}, learning_rate: {times: 0.5}, optimizer: fresh, task: {machine: ParityMachine}, data: 9, name: fresh}
+              - {at: {{at}}, learning_rate: {times: 0.5}, task: {machine: ParityMachine}, data: 9, name: kept}
+            """);
+        var networks = Experiment.Load(yaml).Networks;
+        var found = new List<double[]>();
+        foreach (int network in (int[])[1, 2])
+        {
+            Recipe recipe = networks[network].Recipe;
+            NetworkResult ours = TestRecipes.Train(recipe);
+            foreach ((string file, int step) in ((string, int)[])[("data.npz", 1), ("after.npz", at + 1)])
+                BuiltProgram.Succeed("sample", yaml, "--network", recipe.Id, "--split", "train", "--step", $"{step}", "--count", $"{at * batch}", "--out", _folder[file]);
+            File.WriteAllBytes(_folder["weights.f32"], MemoryMarshal.AsBytes<float>(ours.Checkpoints[0].Weights).ToArray());
+            string rate = recipe.Changes[0].LearningRate!.Value.ToString(System.Globalization.CultureInfo.InvariantCulture), fresh = recipe.Changes[0].IsFreshOptimizer ? "true" : "false";
+            Losses torch = Ask<Losses>("train", $$$"""{"batch":{{{batch}}},"steps":{{{steps}}},"optimizer":"{{{name}}}","settings":{{{settings}}},"change":{"at":{{{at}}},"lr":{{{rate}}},"fresh":{{{fresh}}}}}""");
+            double[] losses = [.. ours.Checkpoints.Skip(1).Select(checkpoint => (double)checkpoint.TrainLoss!.Value)];
+            double toDouble = Furthest(losses, torch.Double), rounding = Furthest(torch.Single, torch.Double);
+            TestContext.Current.TestOutputHelper?.WriteLine($"{name}, {networks[network].FactorValues[1]}: ours to float64 {toDouble:E2}, float32 to float64 {rounding:E2}");
+            Assert.InRange(toDouble, 0, Math.Max(1e-4, rounding));
+            double weights = ours.Checkpoints[^1].Weights.Zip(torch.DoubleWeights).Max(pair => Math.Abs(pair.First - pair.Second));
+            Assert.InRange(weights / ours.Checkpoints[^1].Weights.Zip(ours.Checkpoints[0].Weights).Max(pair => Math.Abs(pair.First - pair.Second)), 0, 1e-2);
+            found.Add(losses);
+        }
+        Assert.Equal(found[0][..(at + 1)], found[1][..(at + 1)]);
+        Assert.True(Furthest(found[0], found[1]) > 1e-3, "a fresh optimizer made no difference, so nothing is compared");
+    }
+
     [Fact]
     public void InitialWeightsAreNamedShapedAndDistributedAsPyTorchsDefaults()
     {

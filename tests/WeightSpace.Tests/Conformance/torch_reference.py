@@ -35,9 +35,13 @@ def load(module, weights):
 
 def train(folder, request):
     """The loss of every step, in float32 and in float64."""
-    data = np.load(os.path.join(folder, "data.npz"))
+    data = dict(np.load(os.path.join(folder, "data.npz")))
     packed = np.fromfile(os.path.join(folder, "weights.f32"), "<f4")
-    batch, steps = request["batch"], request["steps"]
+    batch, steps, change = request["batch"], request["steps"], request.get("change")
+    if change:
+        # What is seen behind the step of the change.
+        after = np.load(os.path.join(folder, "after.npz"))
+        data = {key: np.concatenate([data[key], after[key]], axis=1) for key in ("x", "y")}
     answer = {}
     for name, dtype in (("single", torch.float32), ("double", torch.float64)):
         module = Mlds()
@@ -51,6 +55,11 @@ def train(folder, request):
         optimizer = getattr(torch.optim, request["optimizer"])(module.parameters(), **request["settings"])
         losses = []
         for step in range(steps):
+            if change and step == change["at"]:
+                if change["fresh"]:
+                    optimizer = getattr(torch.optim, request["optimizer"])(module.parameters(), **request["settings"])
+                for group in optimizer.param_groups:
+                    group["lr"] = change["lr"]
             x = torch.from_numpy(data["x"][:, step * batch:(step + 1) * batch]).to(dtype)
             y = torch.from_numpy(data["y"][:, step * batch:(step + 1) * batch]).to(dtype)
             loss = nn.functional.mse_loss(module(x), y)

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using WeightSpace.Tasks;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
@@ -48,6 +49,22 @@ public sealed class ChangeExperimentTests
         Assert.Equal([Last(5).Changes[0], new TrainingChange(700) { DataSeed = 5, LearningRate = 0.02 }], Last(7).Changes);
         Assert.Equal("behind step 600: learning rate 0.00030000000000000003, fresh optimizer; behind step 700: data seed 5, learning rate 0.02", experiment.Networks[7 * seeds].ChangeWords);
         Assert.Equal("behind step 300: data seed init+1000", experiment.Networks[seeds].ChangeWords);
+    }
+
+    [Fact]
+    public void TheDocumentedChangesAreReadAsDocumented()
+    {
+        string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
+        Experiment experiment = Experiment.Parse(Regex.Matches(docs, "```yaml\n(.*?)```", RegexOptions.Singleline)[3].Groups[1].Value, "example.yaml");
+        Assert.Equal(["", "fork", "fork", "fine-tune", "domain", "labels", "late-poison", "tree", "tree/branch", "tree/branch/twig", "tree/branch", "tree/branch/twig"],
+            experiment.Networks.Where(network => network.Recipe.InitSeed == 1).Select(network => network.FactorValues[1]));
+        Assert.Equal([200, 600, 700], experiment.Networks[^1].Recipe.Changes.Select(change => change.At));
+        Assert.Equal((5, 4005UL), (experiment.Networks.Count / 12, experiment.Networks[^1].Recipe.Phases[^1].DataSeed));
+        // The error that lists the known keys is the program's own list.
+        string error = Assert.Throws<InputException>(() => Parse("  - {x: 1}\n")).Message;
+        string[] keys = error[(error.IndexOf("known keys: ", StringComparison.Ordinal) + 12)..].Split(", ");
+        Assert.Equal(11, keys.Length);
+        Assert.All(keys, key => Assert.Contains($"| `{key}` |", docs[docs.IndexOf("## then", StringComparison.Ordinal)..], StringComparison.Ordinal));
     }
 
     /// <summary>As a factor that does not apply repeats no network, so does an item that changes nothing of some networks.</summary>

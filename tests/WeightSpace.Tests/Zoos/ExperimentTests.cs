@@ -39,7 +39,7 @@ public sealed class ExperimentTests
     {
         string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
         MatchCollection examples = Regex.Matches(docs, "```yaml\n(.*?)```", RegexOptions.Singleline);
-        Assert.Equal(3, examples.Count);
+        Assert.Equal(4, examples.Count);
         Experiment experiment = Experiment.Parse(examples[1].Groups[1].Value, "example.yaml");
         Assert.Equal(7, experiment.Architectures.Count);
         Assert.Equal(7 * 3 * 2 * 10, experiment.Networks.Count);
