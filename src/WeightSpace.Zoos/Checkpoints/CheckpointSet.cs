@@ -1,3 +1,5 @@
+using WeightSpace.Zoos.Checkpoints.Collections;
+
 namespace WeightSpace.Zoos.Checkpoints;
 
 /// <summary>A file that holds no checkpoint that could be read, and why.</summary>
@@ -75,6 +77,10 @@ public sealed class CheckpointSet : IDisposable
             return FileScan.Open(path, options, progress, stop);
         if (Has(ZooManifest.FileName))
             return ZooCheckpoints.Open(path, options);
+        if (Has(CollectionManifest.FileName))
+            return CollectionCheckpoints.Open(path, options);
+        if (MatrixCheckpoints.IsHere(path))
+            return MatrixCheckpoints.Open(path, options, stop);
         if (Directory.Exists(System.IO.Path.Combine(path, "work")) && !Has(ZooManifest.FileName) && !FileScan.HasCheckpoints(path))
             throw new InputException($"{path}: this zoo is still growing (there is work/ and no {ZooManifest.FileName}); run the same `weightspace train` again to finish it");
         return FileScan.Open(path, options, progress, stop);

@@ -4,7 +4,7 @@ using WeightSpace.Zoos.Checkpoints.Files;
 namespace WeightSpace.Zoos.Checkpoints;
 
 /// <summary>Checkpoints in files of their own.</summary>
-internal sealed class FileGroup : ICheckpointGroup
+internal sealed class FileGroup : ISourcedGroup
 {
     private readonly GroupInMaking _made;
     private readonly int[] _files;
@@ -31,11 +31,11 @@ internal sealed class FileGroup : ICheckpointGroup
 
     public IReadOnlyList<CheckpointItem> Items { get; }
 
-    /// <summary>Types of the numbers of each tensor in the group's first file.</summary>
     public IReadOnlyList<string> Types => _made.Types;
 
-    /// <summary>The file of a checkpoint.</summary>
-    public FoundFile FileOf(int item) => _made.Files[_files[item]];
+    public (string File, long Length, long Written) SourceOf(int item) => FileOf(item) is var file ? (file.Path, file.Length, file.Written) : default;
+
+    private FoundFile FileOf(int item) => _made.Files[_files[item]];
 
     public void Read(int item, long first, Span<float> values)
     {

@@ -1,3 +1,4 @@
+using WeightSpace.Zoos.Checkpoints.Collections;
 using WeightSpace.Zoos.Checkpoints.Files;
 
 namespace WeightSpace.Zoos.Checkpoints;
@@ -85,7 +86,11 @@ internal static class FileScan
                     string name = next.Name.Length == 0 ? entry.Name : $"{next.Name}/{entry.Name}";
                     if (entry is DirectoryInfo { LinkTarget: null } && !entry.Name.StartsWith('.'))
                     {
-                        if (next.Depth == MaxDepth)
+                        if (entry.Name.EndsWith(CollectionImport.FolderSuffix, StringComparison.Ordinal))
+                            continue;
+                        if (File.Exists(Path.Combine(entry.FullName, ZooManifest.FileName)) || File.Exists(Path.Combine(entry.FullName, CollectionManifest.FileName)))
+                            refusals.Add(new RefusedFile(name, "it is a zoo or a collection of its own; open it by itself"));
+                        else if (next.Depth == MaxDepth)
                             refusals.Add(new RefusedFile(name, $"it lies more than {MaxDepth} folders deep"));
                         else
                             left.Push((name, next.Depth + 1));

@@ -42,6 +42,8 @@ public sealed class CheckpointFileTests(CheckpointFileTests.Saved saved) : IClas
     [InlineData("packed.npz", 6)]
     [InlineData("alone.npy", 1)]
     [InlineData("fortran.npy", 1)]
+    [InlineData("exported.onnx", 4)]
+    [InlineData("made.onnx", 8)]
     public void OtherFilesAreRead(string name, int tensors) => AssertAsExpected(name, tensors);
 
     [Fact]

@@ -134,3 +134,51 @@ with zipfile.ZipFile(folder / "state.pt") as plain, zipfile.ZipFile(folder / "zi
         with large_zip.open(item.filename, "w", force_zip64=True) as file:
             file.write(plain.read(item.filename))
 expect("zip64.pt", {key: value for key, value in torch.load(folder / "state.pt").items() if value.is_floating_point()}, left_out=["1.num_batches_tracked"])
+
+
+# ONNX: what PyTorch exports (raw data), and the other ways to store numbers, by onnx.proto3.
+net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+torch.onnx.export(net, torch.zeros(1, 3), str(folder / "exported.onnx"))
+expect("exported.onnx", net.state_dict())
+
+
+def varint(value):
+    value &= (1 << 64) - 1
+    out = b""
+    while value >= 0x80:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def field(number, content):
+    return varint(number << 3) + varint(content) if isinstance(content, int) else varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def tensor_proto(name, shape, kind, *data, packed_shape=False):
+    dims = field(1, b"".join(map(varint, shape))) if packed_shape else b"".join(field(1, size) for size in shape)
+    return field(5, dims + field(2, kind) + b"".join(data) + field(8, name.encode()))
+
+
+def external(location, offset, length):
+    return [field(13, field(1, key) + field(2, value)) for key, value in ((b"location", location), (b"offset", str(offset).encode()), (b"length", str(length).encode()))] + [field(14, 1)]
+
+
+values = np.array([[1.5, -2.25, 3e-5], [0.0, 65504.0, 1e-7]])
+halves, uppers = values.astype(np.float16), torch.from_numpy(values).to(torch.bfloat16)
+(folder / "outside.data").write_bytes(b"12345678" + values.astype("<f4").tobytes() + values.astype("<f8").tobytes())
+graph = b"".join([
+    tensor_proto("float_data", [2, 3], 1, field(4, values.astype("<f4").tobytes())),
+    tensor_proto("double_data", [2, 3], 11, field(10, values.astype("<f8").tobytes()), packed_shape=True),
+    tensor_proto("half_raw", [6], 10, field(9, halves.tobytes())),
+    tensor_proto("half_int32", [3, 2], 10, field(5, b"".join(varint(int(bits)) for bits in halves.view(np.uint16).reshape(-1)))),
+    tensor_proto("bfloat_int32", [2, 3], 16, field(5, b"".join(varint(int(bits) & 0xFFFF) for bits in uppers.view(torch.int16).reshape(-1)))),
+    tensor_proto("scalar", [], 1, field(4, struct.pack("<f", 7.0))),
+    tensor_proto("shape", [2], 7, field(7, b"".join(map(varint, [1, 2 ** 64 - 1])))),
+    tensor_proto("external", [2, 3], 1, *external(b"outside.data", 8, 24)),
+    tensor_proto("external_double", [6], 11, *external(b"outside.data", 32, 48)),
+])
+(folder / "made.onnx").write_bytes(field(1, 8) + field(2, b"made by hand") + field(7, field(2, b"graph") + graph) + field(14, field(1, b"epoch") + field(2, b"12")))
+single, double = torch.from_numpy(values).float(), torch.from_numpy(values)
+expect("made.onnx", {"float_data": single, "double_data": double, "half_raw": torch.from_numpy(halves).reshape(6), "half_int32": torch.from_numpy(halves).reshape(3, 2), "bfloat_int32": uppers,
+                     "scalar": torch.tensor(7.0), "external": single, "external_double": double.reshape(6)}, {"epoch": "12"}, ["shape"])

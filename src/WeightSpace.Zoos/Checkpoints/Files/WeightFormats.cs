@@ -41,6 +41,7 @@ internal static class WeightFormats
         return ending switch
         {
             ".safetensors" => SafetensorsWeights.Open,
+            ".onnx" => OnnxFile.Open,
             ".npz" or ".npy" => NumpyFile.Open,
             // Ray Tune's folders, checkpoint_000012/checkpoints.
             "" when Path.GetFileName(path) == "checkpoints" => TorchFile.Open,
