@@ -40,7 +40,7 @@ internal static partial class InferredLayout
     /// <summary>The layout; null where the tensors are no clear chain.</summary>
     public static ParameterLayout? Of(IReadOnlyList<(string Name, IReadOnlyList<long> Shape)> tensors)
     {
-        if (Modules(tensors) is not { } modules || modules.Any(module => NotPlain().IsMatch(module.Name)) || IsNested(modules))
+        if (Modules(tensors) is not { Count: > 0 } modules || modules.Any(module => NotPlain().IsMatch(module.Name)) || IsNested(modules))
             return null;
         if (IsSorted(tensors))
         {

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using WeightSpace.Tests.Cli;
 using WeightSpace.Zoos.Checkpoints.Files;
 
 namespace WeightSpace.Tests.Conformance;
@@ -10,9 +9,11 @@ public sealed class CheckpointFileTests(CheckpointFileTests.Saved saved) : IClas
 {
     public sealed class Saved : IDisposable
     {
-        private readonly Folder _folder = new();
+        private readonly Cli.Folder _folder = new();
 
         public Saved() => DebianPython.Run(Path.Combine("Conformance", "checkpoint_files.py"), _folder.Path);
+
+        public string Folder => _folder.Path;
 
         public string this[string name] => _folder[name];
 

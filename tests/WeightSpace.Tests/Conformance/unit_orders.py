@@ -35,6 +35,7 @@ for name, (model, shape) in models.items():
     if mode == "save":
         torch.save(model.state_dict(), folder / f"{name}.pt")
         continue
+    model.load_state_dict(torch.load(folder / f"{name}.pt"))
     model.eval()
     data = torch.randn(shape)
     with torch.no_grad():
