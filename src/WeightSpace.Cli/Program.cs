@@ -43,6 +43,7 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     SampleCommand.Create(Context),
     PublishCommand.Create(Context),
     UnpackCommand.Create(Context),
+    ImportCommand.Create(Context),
     RegrowCommand.Create(Context),
     DataCommand.Create(Context),
     DetectCommand.Create(Context),

@@ -71,6 +71,16 @@ public sealed class ParameterLayout
     /// <summary>Where its running mean and variance begin.</summary>
     public int BufferOffsetOf(int layer) => _firstBufferOfLayer[layer];
 
+    /// <summary>
+    /// The layout of a network that somebody else trained, with the hidden units that may be reordered, told from the names and shapes of its tensors: a plain chain of dense, convolutional and
+    /// recurrent layers with normalisation between, as PyTorch names them. Null where the tensors are no such chain, for a wrong symmetry is worse than none.
+    /// </summary>
+    /// <param name="tensors">In the order of the packed block: running means and variances last.</param>
+    public static ParameterLayout? Inferred(IReadOnlyList<(string Name, IReadOnlyList<long> Shape)> tensors) => InferredLayout.Of(tensors);
+
+    /// <summary>Parameters that stand one behind the other, with no layers known.</summary>
+    internal static ParameterLayout Packed(IReadOnlyList<ParameterInfo> parameters) => new(parameters, [], []);
+
     internal static ParameterLayout Of(IReadOnlyList<LayerSpec> layers)
     {
         var trained = new List<ParameterInfo>();

@@ -41,14 +41,20 @@ public sealed class SafetensorsFile : IDisposable
     /// <summary>In the order of their data.</summary>
     public IReadOnlyList<TensorInfo> Tensors { get; }
 
+    /// <summary>Where in the file the tensors' bytes begin.</summary>
+    internal long DataStart => _dataStart;
+
     /// <summary>Opens a file and checks its header.</summary>
-    public static SafetensorsFile Open(string path)
+    public static SafetensorsFile Open(string path) => Open(path, MaxHeaderBytes);
+
+    /// <summary>The same with a lower bound on the header.</summary>
+    internal static SafetensorsFile Open(string path, long maxHeaderBytes)
     {
         SafeFileHandle? file = null;
         try
         {
             file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read, FileOptions.RandomAccess);
-            return Read(path, file);
+            return Read(path, file, maxHeaderBytes);
         }
         catch (Exception error)
         {
@@ -101,15 +107,15 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
-    private static SafetensorsFile Read(string path, SafeFileHandle file)
+    private static SafetensorsFile Read(string path, SafeFileHandle file, long maxHeaderBytes)
     {
         long length = RandomAccess.GetLength(file);
         Span<byte> prefix = stackalloc byte[8];
         if (length < 8 || RandomAccess.Read(file, prefix, 0) != 8)
             throw Bad(path, $"found {length} bytes, expected at least 8");
         ulong headerBytes = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (headerBytes > MaxHeaderBytes || (long)headerBytes > length - 8)
-            throw Bad(path, $"its header is said to have {headerBytes} bytes, expected at most {Math.Min(MaxHeaderBytes, length - 8)}; the file has {length} bytes");
+        if (headerBytes > (ulong)maxHeaderBytes || (long)headerBytes > length - 8)
+            throw Bad(path, $"its header is said to have {headerBytes} bytes, expected at most {Math.Min(maxHeaderBytes, length - 8)}; the file has {length} bytes");
         byte[] header = new byte[headerBytes];
         for (int read = 0; read < header.Length;)
         {
