@@ -1,3 +1,5 @@
+using WeightSpace.Numerics;
+
 namespace WeightSpace.Analysis.Trajectories.Ordering;
 
 /// <summary>
@@ -11,6 +13,51 @@ namespace WeightSpace.Analysis.Trajectories.Ordering;
 /// <param name="Kurtosis">The fourth standardised moment of each tensor's weights, a mean over tensors by their sizes: 1.8 for uniform weights, 3 for normal ones. [checkpoint]</param>
 public sealed record DirectionSigns(double[] Norms, double[] Kurtosis)
 {
+    /// <summary>A tensor of fewer values has no kurtosis worth the name.</summary>
+    private const int LeastForKurtosis = 8;
+
+    /// <summary>Measures the rows of a group, [checkpoint, parameter].</summary>
+    /// <param name="sizes">The sizes of the tensors in the order of the row; their sum is the row's length.</param>
+    public static DirectionSigns Of(FloatRows rows, IReadOnlyList<int> sizes)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        ArgumentNullException.ThrowIfNull(sizes);
+        if (sizes.Sum() != rows.Columns)
+            throw new ArgumentException($"tensors of {sizes.Sum()} values in rows of {rows.Columns}", nameof(sizes));
+        var norms = new double[rows.Count];
+        var kurtosis = new double[rows.Count];
+        Parallel.For(0, rows.Count, row => (norms[row], kurtosis[row]) = Measure(rows[row], sizes));
+        return new DirectionSigns(norms, kurtosis);
+    }
+
+    private static (double Norm, double Kurtosis) Measure(ReadOnlySpan<float> weights, IReadOnlyList<int> sizes)
+    {
+        double squared = 0, sum = 0, counted = 0;
+        int first = 0;
+        foreach (int size in sizes)
+        {
+            ReadOnlySpan<float> tensor = weights.Slice(first, size);
+            first += size;
+            double mean = 0, second = 0, fourth = 0;
+            foreach (float value in tensor)
+            {
+                mean += value / size;
+                squared += (double)value * value;
+            }
+            foreach (float value in tensor)
+            {
+                double deviation = (value - mean) * (value - mean);
+                second += deviation / size;
+                fourth += deviation * deviation / size;
+            }
+            if (size < LeastForKurtosis || second == 0)
+                continue;
+            sum += size * fourth / (second * second);
+            counted += size;
+        }
+        return (Math.Sqrt(squared), counted == 0 ? 0 : sum / counted);
+    }
+
     /// <summary>The index into <paramref name="family"/> of the checkpoint with the least mean rank by norm and kurtosis.</summary>
     internal int MostLikeAStart(int[] family)
     {

@@ -5,10 +5,18 @@ using WeightSpace.Numerics;
 namespace WeightSpace.Analysis.Trajectories.Ordering;
 
 /// <summary>
-/// What simple rules make of the same checkpoints. All are told the number of networks, which <see cref="CheckpointOrder"/> is not.
+/// What simple rules make of the same checkpoints. All are told the number of networks, which <see cref="TrajectoryRecovery"/> is not.
 /// </summary>
 public static class OrderBaselines
 {
+    /// <summary>All of them, by name.</summary>
+    internal static IReadOnlyList<(string Name, Func<FloatRows, int, IReadOnlyList<int[]>> Rule)> All { get; } =
+    [
+        ("published rule", Published),
+        ("single linkage, first component", SingleLinkageAndComponent),
+        ("single linkage, spanning tree", SingleLinkageAndTree),
+    ];
+
     /// <summary>
     /// The rule of Schürholt and Borth, arXiv 2006.10424, made exact: hierarchical clustering of the weights (Ward), and in each cluster, on the assumption that steps become shorter, from the checkpoint
     /// farthest from its nearest one always to the nearest that is left.

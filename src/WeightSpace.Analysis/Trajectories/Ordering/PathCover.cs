@@ -15,6 +15,9 @@ internal static class PathCover
     /// <summary>How many of the cheapest before each are thought of.</summary>
     private const int Candidates = 40;
 
+    /// <summary>The same of a bundle, where more look alike.</summary>
+    private const int MostOfABundle = 200;
+
     /// <summary>What may be before each member, and what it costs to begin a network there. [member]</summary>
     public static (Candidate[][] Candidates, double[] None) Possible(CheckpointDistances distances, int[] members, PathPotential potential, List<int[]> bundles)
     {
@@ -100,7 +103,7 @@ internal static class PathCover
             var all = new Candidate[before.Length];
             for (int i = 0; i < before.Length; i++)
                 all[i] = new Candidate(before[i], farther[(i * bundle.Length) + j]);
-            candidates[bundle[j]] = [.. all.OrderBy(candidate => candidate.Cost).ThenBy(candidate => candidate.Column).Take(Math.Max(Candidates, 200))];
+            candidates[bundle[j]] = [.. all.OrderBy(candidate => candidate.Cost).ThenBy(candidate => candidate.Column).Take(MostOfABundle)];
             none[bundle[j]] = most * members.Length; // so long as there are enough before it, none of a bundle begins in it
         }
     }

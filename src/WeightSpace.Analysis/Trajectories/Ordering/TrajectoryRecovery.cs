@@ -14,7 +14,7 @@ public sealed record OrderedTrajectory(int[] Checkpoints, int? Parent, double Se
 /// <summary>What unlabelled checkpoints were found to be.</summary>
 /// <param name="Trajectories">In the order of their first checkpoints.</param>
 /// <param name="SameAs">Checkpoints with the very weights of another, and that other; they stand in no trajectory.</param>
-public sealed record CheckpointOrdering(IReadOnlyList<OrderedTrajectory> Trajectories, IReadOnlyDictionary<int, int> SameAs);
+public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Trajectories, IReadOnlyDictionary<int, int> SameAs);
 
 /// <summary>
 /// Puts unlabelled checkpoints of many networks in order: which belong to one network, and which came after which. This file is the method.
@@ -22,11 +22,12 @@ public sealed record CheckpointOrdering(IReadOnlyList<OrderedTrajectory> Traject
 /// <remarks>
 /// <para>1. Families: the minimum spanning tree falls apart where a step is far longer than all within (different initial weights). 2. In each family a root, the checkpoint most like a start, and
 /// from there a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>). 3. Bundles of contemporaries (<see cref="Bundles"/>). 4. The cheapest cover of the family
-/// by paths (<see cref="PathCover"/>). 5. Where a path begins in the middle of its family it is a fork. 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
+/// by paths (<see cref="PathCover"/>), again with the common motion of contemporaries taken out (<see cref="CommonMotion"/>), and with loops taken back in (<see cref="Insertion"/>). 5. Where paths part,
+/// which of them is the parent's (<see cref="Branches"/>). 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
 /// <para>The claim that this can be done is from Schürholt and Borth, arXiv 2006.10424; their rule is in <see cref="OrderBaselines"/>, the method is this project's. Singh et al. and the inference of
 /// cell trajectories (Slingshot) have the same problem with other means.</para>
 /// </remarks>
-public static class CheckpointOrder
+public static class TrajectoryRecovery
 {
     /// <summary>An edge of the spanning tree ends a family where it is so many times longer than the next shorter one.</summary>
     private const double FamilyGap = 1.5;
@@ -34,12 +35,12 @@ public static class CheckpointOrder
     /// <summary>At most this share of the edges of the tree end a family: a network has at least about so many checkpoints.</summary>
     private const int LeastPerFamily = 3;
 
-    /// <summary>Rounds of <see cref="CommonMotion"/>.</summary>
-    private static readonly int Rounds = int.Parse(Environment.GetEnvironmentVariable("ROUNDS") ?? "3");
+    /// <summary>Rounds of <see cref="CommonMotion"/>; more change little.</summary>
+    private const int Rounds = 6;
 
     /// <param name="weights">[checkpoint, parameter], finite; the mean is taken from them.</param>
     /// <param name="signs">What is measured of every checkpoint for direction, in the same order.</param>
-    public static CheckpointOrdering Find(FloatRows weights, DirectionSigns signs, CancellationToken stop = default)
+    public static RecoveredTrajectories Find(FloatRows weights, DirectionSigns signs, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(signs);
@@ -54,7 +55,7 @@ public static class CheckpointOrder
             stop.ThrowIfCancellationRequested();
             trajectories.AddRange(InFamily(distances, family, signs));
         }
-        return new CheckpointOrdering([.. Judged(distances, trajectories, signs).OrderBy(trajectory => trajectory.Checkpoints.Min())], sameAs);
+        return new RecoveredTrajectories([.. Judged(distances, trajectories, signs).OrderBy(trajectory => trajectory.Checkpoints.Min())], sameAs);
     }
 
     /// <summary>Checkpoints at distance 0 from an earlier one, and that one.</summary>
