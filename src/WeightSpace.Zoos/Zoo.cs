@@ -152,6 +152,10 @@ public sealed class Zoo
         }
     }
 
+    /// <summary>Reads values <paramref name="first"/>.. of one checkpoint's packed block as they stand in the shard: the digest is of the whole, and is not checked.</summary>
+    internal void ReadPart(CheckpointRow row, int first, Span<float> values) =>
+        ShardReader.ReadPart(Path.Combine(Folder, row.Shard.Path), row.Shard, ArchitectureOf(row.Network), row.Row, first, values);
+
     /// <summary>Reads a snapshot and checks its digest.</summary>
     public Snapshot ReadSnapshot(SnapshotRow row)
     {

@@ -245,4 +245,20 @@ internal static class ShardReader
             }
         }
     }
+
+    /// <summary>Reads the weights <paramref name="first"/>.. of one row's packed block.</summary>
+    public static void ReadPart(string path, ZooFile shard, Architecture architecture, int row, int first, Span<float> values)
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        foreach (ParameterInfo parameter in architecture.Parameters.Parameters)
+        {
+            int begin = Math.Max(first, parameter.Offset), end = Math.Min(first + values.Length, parameter.Offset + parameter.Count);
+            if (begin >= end)
+                continue;
+            long elements = file.Tensor(parameter.Name).Elements;
+            if (elements != (long)shard.Rows * parameter.Count)
+                throw new InputException($"{path}: the tensor '{parameter.Name}' has {elements} elements, expected {(long)shard.Rows * parameter.Count}");
+            file.ReadFloats(parameter.Name, ((long)row * parameter.Count) + begin - parameter.Offset, values[(begin - first)..(end - first)]);
+        }
+    }
 }

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using WeightSpace.Analysis;
+using WeightSpace.Analysis.Trajectories;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Checkpoints;
+
+namespace WeightSpace.Cli.Commands;
+
+/// <summary><c>weightspace track ZOO</c>: the path that each network takes through weight space.</summary>
+internal static class TrackCommand
+{
+    private const int MostListed = 12;
+
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        var defaults = new TrackOptions();
+        Argument<string> folder = new Argument<string>("ZOO") { Description = "The folder of a zoo." }.AsPath();
+        var networks = new Option<string[]>("--network") { Description = "Only these networks: their ids, or the beginnings of them.", HelpName = "ID", AllowMultipleArgumentsPerToken = true };
+        Option<string?> reference = new Option<string?>("--reference") { Description = "A zoo whose networks are what distances are measured from, at the same steps; default: the other networks of the same zoo.", HelpName = "ZOO" }.AsPath();
+        Option<string?> output = new Option<string?>("--out") { Description = $"The folder for {TrackFiles.TableName}, {TrackFiles.TensorsName}, {TrackFiles.PageName} and {TrackFiles.SummaryName}; default: the zoo's own folder.", HelpName = "FOLDER" }.AsPath();
+        Option<string?> state = new Option<string?>("--state") { Description = "A file that remembers the paths: called again, only checkpoints that are new are read, beside three earlier ones; cosines between distant updates are then estimates.", HelpName = "FILE" }.AsPath();
+        var most = new Option<int>("--max-networks") { Description = "Networks of one architecture that are tracked; of a larger zoo so many are drawn.", HelpName = "N", DefaultValueFactory = _ => defaults.MaxNetworks };
+        var seed = new Option<ulong>("--seed") { Description = "Seed of the draw of networks and of resampling.", DefaultValueFactory = _ => defaults.Seed };
+        var command = new Command("track", "Measure the path that each network takes through weight space: step length, speed, curvature, smoothness, dimension, distance from others.")
+        {
+            folder, networks, reference, output, state, most, seed,
+        };
+        command.SetAction(parsed => context(parsed).Run(run =>
+        {
+            string opened = parsed.GetRequiredValue(folder);
+            var options = new TrackOptions { Seed = parsed.GetValue(seed), MaxNetworks = TrainCommand.Positive(parsed, most), Networks = parsed.GetValue(networks) ?? [] };
+            return Track(run, opened, parsed.GetValue(reference), parsed.GetValue(output) ?? opened, parsed.GetValue(state), options);
+        }));
+        return command;
+    }
+
+    /// <summary>The one place that knows what can be tracked.</summary>
+    private static (string Title, IReadOnlyList<ICheckpointGroup> Groups) Open(string path)
+    {
+        Zoo zoo = Zoo.Open(path);
+        return (zoo.Manifest.Name, ZooCheckpoints.Of(zoo));
+    }
+
+    private static Answer Track(CommandContext context, string path, string? reference, string output, string? stateFile, TrackOptions options)
+    {
+        (string title, IReadOnlyList<ICheckpointGroup> groups) = Open(path);
+        if (groups.Sum(group => group.Items.Count) == 0)
+            throw new InputException($"{path}: there is no checkpoint in it, so there is no path to track");
+        (string, IReadOnlyList<ICheckpointGroup>)? others = reference is null ? null : Open(reference);
+        TrackState? state = stateFile is null ? null : TrackState.Open(stateFile);
+        TrackResult result;
+        using (ProgressLine progress = context.Progress())
+        {
+            try
+            {
+                result = TrackAnalysis.Run(title, groups, others, state, options, new AnalysisReporter(progress), context.Stop);
+            }
+            catch (OperationCanceledException)
+            {
+                // The checkpoints that were read need not be read again.
+                state?.Write();
+                throw;
+            }
+        }
+        AnalyzeCommand.MakeFolder(output);
+        byte[] summary = TrackFiles.Write(output, result);
+        state?.Write();
+        Tell(context.Text, result);
+        string table = Path.Combine(output, TrackFiles.TableName), tensors = Path.Combine(output, TrackFiles.TensorsName), page = Path.Combine(output, TrackFiles.PageName), numbers = Path.Combine(output, TrackFiles.SummaryName);
+        context.Text.WriteLine($"{page}: figures; {table}: a row for each checkpoint; {tensors}: the steps of each tensor; {numbers}: the numbers above and more");
+        var answer = new JsonObject { ["page"] = page, ["table"] = table, ["tensors"] = tensors, ["track"] = numbers, ["summary"] = JsonNode.Parse(summary) };
+        if (stateFile is not null)
+            answer["state"] = stateFile;
+        return new Answer(answer);
+    }
+
+    private static void Tell(TextWriter text, TrackResult result)
+    {
+        foreach (TrackedGroup group in result.Groups)
+        {
+            text.WriteLine($"'{group.Name}': {Units.Count(group.Networks)} networks, {Units.Count(group.Checkpoints)} checkpoints of {Units.Count(group.Parameters)} weights");
+            foreach (TrackedPopulation population in group.Populations.Take(MostListed))
+            {
+                text.WriteLine($"  {population.Class}: {Units.Count(population.Networks)} networks{(population.LeftOut > 0 ? $", {Units.Count(population.LeftOut)} left out" : "")}");
+                foreach (SummaryEstimate number in population.Summary)
+                    text.WriteLine($"    {Words(number.Measure),-24} {Of(number.Value)}{(number.RandomWalk is { } walk ? $"   random walk {Units.Short(walk)}" : "")}");
+            }
+            if (group.Populations.Count > MostListed)
+                text.WriteLine($"  ... {Units.Count(group.Populations.Count - MostListed)} more classes with --json");
+            foreach (string note in group.Notes)
+                text.WriteLine(AnalyzeCommand.Wrapped("* " + note));
+        }
+    }
+
+    private static string Words(string name) => name.Replace('_', ' ');
+
+    private static string Of(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? $"{Units.Short(estimate.Value)} [{Units.Short(low)}, {Units.Short(high)}]" : Units.Short(estimate.Value);
+}
