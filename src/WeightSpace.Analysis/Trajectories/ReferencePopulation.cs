@@ -13,8 +13,8 @@ public sealed class ReferencePopulation
     private readonly Dictionary<double, List<(string Network, float[] Position)>> _positions = [];
     private readonly Dictionary<double, StepReference> _steps = [];
 
-    /// <summary>A network's distance from the mean of the others, by its name.</summary>
-    private sealed record StepReference(double[] Mean, Dictionary<string, double> Distances, double[] Sorted, double Median);
+    /// <summary>Where a network is, and its distance from the mean of the others, by its name.</summary>
+    private sealed record StepReference(double[] Mean, Dictionary<string, (float[] Position, double Distance)> Members, double[] Sorted, double Median);
 
     /// <param name="title">What people call it.</param>
     public ReferencePopulation(string title) => Title = title;
@@ -37,16 +37,17 @@ public sealed class ReferencePopulation
     }
 
     /// <summary>
-    /// How far out a position at a step is; null where there are fewer than three other networks. A network that is part of the reference is compared with the others.
+    /// How far out a position at a step is; null where there are fewer than three other networks. A network that is part of the reference (of that name and at that very place) is compared with the others.
     /// </summary>
     public (double Distance, double Tail)? Score(string network, double at, ReadOnlySpan<float> position)
     {
         if (StepAt(at) is not { } step)
             return null;
-        bool isMember = step.Distances.TryGetValue(network, out double distance);
+        bool isMember = step.Members.TryGetValue(network, out (float[] Position, double Distance) member) && position.SequenceEqual(member.Position);
         int others = step.Sorted.Length - (isMember ? 1 : 0);
         if (others < LeastNetworks)
             return null;
+        double distance = member.Distance;
         if (!isMember)
         {
             double sum = 0;
@@ -74,18 +75,18 @@ public sealed class ReferencePopulation
                 for (int i = 0; i < length; i++)
                     mean[i] += position[i] / (double)count;
             }
-            var distances = new Dictionary<string, double>();
+            var members = new Dictionary<string, (float[] Position, double Distance)>();
             foreach ((string network, float[] position) in list)
             {
                 double sum = 0;
                 for (int i = 0; i < length; i++)
                     sum += (position[i] - mean[i]) * (position[i] - mean[i]);
                 // From the mean of the others: n / (n - 1) times as far as from the mean of all.
-                distances[network] = count > 1 ? Math.Sqrt(sum) * count / (count - 1) : 0;
+                members[network] = (position, count > 1 ? Math.Sqrt(sum) * count / (count - 1) : 0);
             }
-            double[] sorted = [.. distances.Values.Order()];
+            double[] sorted = [.. members.Values.Select(member => member.Distance).Order()];
             double median = (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-            return _steps[at] = new StepReference(mean, distances, sorted, median);
+            return _steps[at] = new StepReference(mean, members, sorted, median);
         }
     }
 

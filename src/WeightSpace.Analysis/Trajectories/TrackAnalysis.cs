@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using WeightSpace.Numerics;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Checkpoints;
@@ -122,7 +123,14 @@ public static class TrackAnalysis
             {
                 var measured = new Measured[batch.Length];
                 var parallel = new ParallelOptions { MaxDegreeOfParallelism = group.Count >= LargeNetwork ? 1 : Environment.ProcessorCount, CancellationToken = cancellation };
-                Parallel.For(0, batch.Length, parallel, i => measured[i] = Measure(counted, paths[batch[i]]));
+                try
+                {
+                    Parallel.For(0, batch.Length, parallel, i => measured[i] = Measure(counted, paths[batch[i]]));
+                }
+                catch (AggregateException problems)
+                {
+                    ExceptionDispatchInfo.Throw(problems.Flatten().InnerExceptions[0]); // the first says what is wrong
+                }
                 for (int i = 0; i < batch.Length; i++)
                 {
                     int index = batch[i];

@@ -61,7 +61,7 @@ public sealed record CheckpointMeasures(string Name, long? Step, double? Epoch)
 /// <param name="MeanTurningAngle">Degrees.</param>
 /// <param name="MeanCurvature">One over the unit of weights.</param>
 /// <param name="Smoothness">Mean cosine between consecutive updates, -1 to 1.</param>
-/// <param name="Roughness">Mean squared difference of consecutive updates over their variance: 0 for a steady turn, 2 for independent updates, up to 4 for a zigzag.</param>
+/// <param name="Roughness">Mean squared difference of consecutive updates over their variance: 0 for a straight or slowly turning path, 2 for independent updates, nearly 4 for a zigzag.</param>
 /// <param name="UpdateSimilarity">Mean cosine between different updates.</param>
 /// <param name="DirectionalSimilarity">Mean cosine between checkpoints as seen from the origin, each with itself included.</param>
 /// <param name="Dimension">Participation ratio of the principal components of the checkpoints, 1 to k - 1.</param>

@@ -82,9 +82,8 @@ internal static class TrackCommand
             text.WriteLine($"'{group.Name}': {Units.Count(group.Networks)} networks, {Units.Count(group.Checkpoints)} checkpoints of {Units.Count(group.Parameters)} weights");
             foreach (TrackedPopulation population in group.Populations.Take(MostListed))
             {
-                text.WriteLine($"  {population.Class}: {Units.Count(population.Networks)} networks{(population.LeftOut > 0 ? $", {Units.Count(population.LeftOut)} left out" : "")}");
-                foreach (SummaryEstimate number in population.Summary)
-                    text.WriteLine($"    {Words(number.Measure),-24} {Of(number.Value)}{(number.RandomWalk is { } walk ? $"   random walk {Units.Short(walk)}" : "")}");
+                text.WriteLine($"  {population.Class}, {Units.Count(population.Networks)} networks{(population.LeftOut > 0 ? $" ({Units.Count(population.LeftOut)} left out)" : "")}: {Numbers(population, "arc_length", "displacement", "mean_turning_angle")}");
+                text.WriteLine($"    {Numbers(population, "tortuosity", "smoothness", "dimension")}");
             }
             if (group.Populations.Count > MostListed)
                 text.WriteLine($"  ... {Units.Count(group.Populations.Count - MostListed)} more classes with --json");
@@ -93,7 +92,9 @@ internal static class TrackCommand
         }
     }
 
-    private static string Words(string name) => name.Replace('_', ' ');
+    /// <summary>Means with their intervals, and in round brackets what a random walk with the same step lengths has.</summary>
+    private static string Numbers(TrackedPopulation population, params string[] names) => string.Join(", ", names.Select(name => population.Summary.FirstOrDefault(number => number.Measure == name)).OfType<SummaryEstimate>()
+        .Select(number => $"{number.Measure.Replace('_', ' ')} {Of(number.Value)}{(number.RandomWalk is { } walk ? $" (random walk {Units.Short(walk)})" : "")}"));
 
     private static string Of(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? $"{Units.Short(estimate.Value)} [{Units.Short(low)}, {Units.Short(high)}]" : Units.Short(estimate.Value);
 }
