@@ -66,13 +66,14 @@ internal static class TrackFigures
             double from = left + (i % across * (wide + gap)), top = 56 + (i / across * down);
             double[] values = [.. group.Populations.SelectMany(population => Points(population, measure.Name, kind)).SelectMany(point => new[] { point.Y, hasBands ? point.Low ?? point.Y : point.Y, hasBands ? point.High ?? point.Y : point.Y })
                 .Where(value => kind == ScaleKind.Linear || value > 0)];
+            double? level = measure.Name switch { "turning_angle" => 90, "reference_distance" => 1, _ => null };
+            if (level is { } shown)
+                values = [.. values, shown];
             Scale y = kind == ScaleKind.Linear ? new Scale(Math.Min(0, values.Min()), Math.Max(values.Max(), 1e-12), top + high, top, kind) : new Scale(values.Min() / 1.1, values.Max() * 1.1, top + high, top, kind);
             var chart = new Chart(svg, new Scale(0, Math.Max(1, most), from, from + wide, ScaleKind.Steps), y);
             chart.Axes(Capital(measure.Title), $"{Axis(group)} (log scale)", kind == ScaleKind.Logarithmic ? "log scale" : "");
-            if (measure.Name == "turning_angle" && values.Max() > 60)
-                chart.Level(90, null);
-            if (measure.Name == "reference_distance")
-                chart.Level(1, null);
+            if (level is { } at)
+                chart.Level(at, null);
             foreach (TrackedPopulation population in group.Populations)
             {
                 CurvePoint[] points = [.. Points(population, measure.Name, kind).Select(point => kind == ScaleKind.Logarithmic && point.Low is { } low ? point with { Low = Math.Max(low, values.Min()) } : point)];
@@ -92,8 +93,9 @@ internal static class TrackFigures
         const double left = 70, top = 30, side = 420;
         int cells = matrix.At.Count;
         double cell = side / cells;
-        string size = (cell * 1.02).ToString("0.##", CultureInfo.InvariantCulture);
-        var svg = new StringBuilder();
+        string size = Place(cell);
+        // Without smoothing, or the seams between cells would show.
+        var svg = new StringBuilder("<g shape-rendering=\"crispEdges\">");
         for (int i = 0; i < cells; i++)
         {
             for (int j = 0; j < cells; j++)
@@ -103,7 +105,7 @@ internal static class TrackFigures
                 svg.Append($"<rect class=\"{(cosine < 0 ? "cold" : "warm")}\" x=\"{Place(left + (j * cell))}\" y=\"{Place(top + (i * cell))}\" width=\"{size}\" height=\"{size}\" fill-opacity=\"{Math.Abs(cosine).ToString("0.##", CultureInfo.InvariantCulture)}\"/>");
             }
         }
-        svg.Append($"<rect class=\"frame\" x=\"{Html.Pixel(left)}\" y=\"{Html.Pixel(top)}\" width=\"{Html.Pixel(side)}\" height=\"{Html.Pixel(side)}\"/>");
+        svg.Append($"</g><rect class=\"frame\" x=\"{Html.Pixel(left)}\" y=\"{Html.Pixel(top)}\" width=\"{Html.Pixel(side)}\" height=\"{Html.Pixel(side)}\"/>");
         int stride = Math.Max(1, (cells + 6) / 7);
         for (int i = 0; i < cells; i += stride)
         {

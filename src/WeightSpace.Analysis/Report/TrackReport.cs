@@ -31,7 +31,6 @@ public static class TrackReport
         writer.Write($"<section id=\"{id}\">\n<h2>{Html.Escape(group.Name)}</h2>\n<p class=\"lead\">{Html.Count(group.Networks)} network{(group.Networks == 1 ? "" : "s")}, {Html.Count(group.Checkpoints)} checkpoints of {Html.Count(group.Parameters)} weights.</p>\n");
         if (group.Notes.Count > 0)
             writer.Write($"<div class=\"note\"><ul>{string.Concat(group.Notes.Select(note => $"<li>{Html.Escape(note)}</li>"))}</ul></div>\n");
-        Populations(group, writer);
         writer.Write(TrackFigures.Paths(group, id + "-paths"));
         writer.Write(TrackFigures.Measures(group, id + "-measures"));
         writer.Write(TrackFigures.Tensors(group, id + "-tensors"));
@@ -39,6 +38,7 @@ public static class TrackReport
             writer.Write(TrackFigures.Cosines(mean, group.Axis, id + "-mean-cosines"));
         if (group.ExampleCosines is { } example)
             writer.Write(TrackFigures.Cosines(example, group.Axis, id + "-cosines"));
+        Populations(group, writer);
         Networks(group, writer);
         writer.Write("</section>\n");
     }
