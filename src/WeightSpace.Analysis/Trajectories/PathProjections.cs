@@ -9,6 +9,8 @@ internal static class PathProjections
     /// <summary>Checkpoints that are drawn; of more networks, as many of the first as fit.</summary>
     private const int MostCheckpoints = 2000;
 
+    private const float LargestValue = 1e15f;
+
     /// <summary>Null where there are not three checkpoints, or all are the same.</summary>
     public static PathProjection? Of(IReadOnlyList<(TrackedNetwork Network, float[]?[] Positions)> paths)
     {
@@ -17,7 +19,9 @@ internal static class PathProjections
         foreach ((TrackedNetwork network, float[]?[] positions) in paths)
         {
             float[][] known = [.. positions.OfType<float[]>()];
-            if (!network.IsSound || known.Length == 0 || count + known.Length > MostCheckpoints)
+            // Squares of what is larger would overflow the floats of a Gram matrix.
+            bool isDrawable = known.Length > 0 && known.All(position => position.All(value => Math.Abs(value) < LargestValue));
+            if (!network.IsSound || !isDrawable || count + known.Length > MostCheckpoints)
                 continue;
             drawn.Add((network, known));
             count += known.Length;

@@ -87,12 +87,17 @@ public static class TrackAnalysis
         ICheckpointGroup group, IReadOnlyList<PathItems> all, (string Title, IReadOnlyList<ICheckpointGroup> Groups)? reference, TrackState? state, TrackOptions options,
         IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
     {
+        private const string Others = "the other networks of the same group";
+
         private readonly RotatedSketch _sketch = TrackedPath.SketchFor(group.Count);
         private readonly List<string> _notes = [];
         private readonly bool _hasSteps = group.Items.All(item => item.Step is not null);
 
         /// <summary>What is held of a network while its group is measured.</summary>
         private sealed record Measured(TrackedNetwork Network, PathGeometry? Geometry, float[]?[] Positions);
+
+        /// <summary>Whether the tracked networks are all there are, and so the reference of each other.</summary>
+        private bool IsOwnReference => reference is null && options.Networks.Count == 0;
 
         public TrackedGroup Run()
         {
@@ -107,8 +112,11 @@ public static class TrackAnalysis
                 if (path.Items.Count > PathPass.MostCheckpoints)
                     throw new InputException($"{group.Name}: the network {path.Network} has {path.Items.Count:N0} checkpoints; track compares at most {PathPass.MostCheckpoints:N0} of one network, so keep every n-th in a folder of their own");
             }
+            foreach (PathItems path in paths)
+                state?.PathOf(group, path.Network, _sketch); // in their order, whichever thread comes first
+            // Networks that were chosen are compared with those that were not, too.
+            ReferencePopulation others = reference is { } from ? Read(from.Title, from.Groups) : IsOwnReference ? new ReferencePopulation(Others) : Read(Others, [group]);
             var counted = new CountedGroup(group, Values(paths), progress);
-            ReferencePopulation others = reference is { } from ? Read(from.Title, from.Groups) : new ReferencePopulation(group.Name);
             int[] kept = Draw(paths, KeptNetworks(paths.Max(path => path.Items.Count)), options.Seed);
             bool[] isKept = new bool[paths.Count];
             foreach (int index in kept)
@@ -137,7 +145,7 @@ public static class TrackAnalysis
                     members[index] = measured[i].Network;
                     folds.Add(measured[i].Network, measured[i].Geometry);
                     positions[index] = measured[i].Positions;
-                    if (isKept[index] && reference is null && paths[index].IsSound)
+                    if (isKept[index] && IsOwnReference && paths[index].IsSound)
                         AddTo(others, measured[i].Network, measured[i].Positions);
                     if (!isKept[index])
                         (members[index], positions[index]) = (Scored(members[index], positions[index], others), []);
@@ -167,7 +175,7 @@ public static class TrackAnalysis
             return new TrackedGroup(
                 group.Name, group.Count, members.Length, members.Sum(member => member.Checkpoints), notMeasured, _hasSteps ? "step" : "checkpoint", _notes,
                 state is null || isWhole ? 0 : RotatedSketch.CosineDeviation(_sketch.Size, 1),
-                hasScores ? new ReferenceSummary(reference is null ? "the other networks of the same group" : others.Title, others.Networks) : null,
+                hasScores ? new ReferenceSummary(others.Title, others.Networks) : null,
                 TrackPopulations.Of(members, paths, At, options), members, folds.TensorCurves(), folds.MeanCosines(), folds.ExampleCosines(),
                 PathProjections.Of([.. kept.Select(index => (members[index], positions[index]))]))
             {

@@ -117,6 +117,10 @@ public sealed class TrackAnalysisTests
     public void NetworksAreChosenByTheBeginningOfTheirNames()
     {
         Assert.Equal(["net1", "net10", "net11", "net3"], Run(Population(12), Quick with { Networks = ["net1", "net3"] }).Groups[0].Members.Select(member => member.Network).Order(StringComparer.Ordinal));
+        // The others are what the chosen one is measured from, as they are where all are tracked.
+        CheckpointMeasures[] rows = [.. Run(Population(12), Quick with { Networks = ["net5"] }).Groups[0].Members[0].Rows], all = [.. Run(Population(12)).Groups[0].Members[5].Rows];
+        Assert.All(rows.Zip(all), pair => Assert.Equal((pair.Second.ReferenceDistance, pair.Second.ReferenceTail), (pair.First.ReferenceDistance, pair.First.ReferenceTail)));
+        Assert.NotNull(rows[3].ReferenceTail);
         Assert.Contains("'nut'", Assert.Throws<InputException>(() => Run(Population(2), Quick with { Networks = ["nut"] })).Message, StringComparison.Ordinal);
     }
 
@@ -200,6 +204,8 @@ public sealed class TrackAnalysisTests
             new([MemoryGroup.Item("a", 0), MemoryGroup.Item("a", 1), MemoryGroup.Item("a", 2)], [walk[0], walk[0], walk[0]]),
             new([MemoryGroup.Item("a", 0), MemoryGroup.Item("b", 0), MemoryGroup.Item("b", 7)], [walk[0], walk[1], walk[2]]),
             new([MemoryGroup.Item("a", 0), MemoryGroup.Item("a", 1), MemoryGroup.Item("a", 2)], [new float[4], new float[4], new float[4]]),
+            new([MemoryGroup.Item("a", 0), MemoryGroup.Item("a", 1), MemoryGroup.Item("a", 2)], [[1, 2], [float.MaxValue, 2], [1, -float.MaxValue]]),
+            new([MemoryGroup.Item("a", 0), MemoryGroup.Item("a", 1), MemoryGroup.Item("a", 2)], [[1e-44f, 0], [0, 1e-44f], [1e-44f, 1e-44f]]),
         ];
         foreach (MemoryGroup group in thin)
         {
