@@ -35,6 +35,9 @@ internal sealed class MemoryGroup : ICheckpointGroup
     /// <summary>Values read of each checkpoint so far.</summary>
     public long Read(int item) => _read[item];
 
+    /// <summary>The most values that were asked for at once.</summary>
+    public int LargestRead { get; private set; }
+
     /// <summary>Counts from here on.</summary>
     public void Forget() => Array.Clear(_read);
 
@@ -42,6 +45,8 @@ internal sealed class MemoryGroup : ICheckpointGroup
     {
         _weights[item].AsSpan((int)first, values.Length).CopyTo(values);
         Interlocked.Add(ref _read[item], values.Length);
+        lock (_read)
+            LargestRead = Math.Max(LargestRead, values.Length);
     }
 
     /// <summary>One network at steps 0, 10, 20, ...</summary>

@@ -46,6 +46,14 @@ public sealed class PathPassTests
         Assert.Equal(expected.Sketches, found.Sketches);
     }
 
+    [Fact]
+    public void NoMoreThanWasAskedForIsInMemory()
+    {
+        MemoryGroup group = MemoryGroup.Path(MemoryGroup.Walk(5, 60_000, 2), 20_000, 40_000);
+        Assert.NotNull(PathPass.Run(group, [0, 1, 2, 3, 4], new PathPassOptions { ChunkValues = 50_000 }, TestContext.Current.CancellationToken).Sums);
+        Assert.InRange(group.LargestRead, 4096, 50_000 / 5);
+    }
+
     [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]

@@ -168,6 +168,38 @@ public sealed class TrackAnalysisTests
     }
 
     [Fact]
+    public void WhatWasReadBeforeAStopNeedNotBeReadAgain()
+    {
+        using var folder = new Folder();
+        MemoryGroup group = Population(4);
+        TrackState state = TrackState.Open(folder["state"]);
+        using var stop = new CancellationTokenSource();
+        var stopping = new StoppingProgress(stop, 40);
+        Assert.ThrowsAny<OperationCanceledException>(() => TrackAnalysis.Run("made-up", [group], null, state, Quick, stopping, stop.Token));
+        int known = state.Paths.Sum(path => path.Rows.Count());
+        Assert.InRange(known, 1, 23);
+        state.Write();
+        state = TrackState.Open(folder["state"]);
+        TrackResult found = TrackAnalysis.Run("made-up", [group], null, state, Quick, cancellation: TestContext.Current.CancellationToken);
+        TrackState whole = TrackState.Open(folder["whole"]);
+        Assert.Equal(AnalysisJson.WriteTrack(TrackAnalysis.Run("made-up", [group], null, whole, Quick, cancellation: TestContext.Current.CancellationToken)), AnalysisJson.WriteTrack(found));
+        state.Write();
+        whole.Write();
+        Assert.Equal(File.ReadAllBytes(folder["whole"]), File.ReadAllBytes(folder["state"]));
+    }
+
+    private sealed class StoppingProgress(CancellationTokenSource stop, int reports) : IProgress<AnalysisProgress>
+    {
+        private int _reports;
+
+        public void Report(AnalysisProgress value)
+        {
+            if (Interlocked.Increment(ref _reports) == reports)
+                stop.Cancel();
+        }
+    }
+
+    [Fact]
     public void ThePageIsWellFormedAndHoldsEverythingItNeeds()
     {
         TrackResult result = TrackAnalysis.Run("a <title> & more", [Population(12)], null, null, Quick, cancellation: TestContext.Current.CancellationToken);
