@@ -184,7 +184,7 @@ public static class TrackAnalysis
         }
 
         /// <summary>Where a row stands on the axis of curves.</summary>
-        private double At(CheckpointMeasures row, int number) => _hasSteps ? row.Step!.Value : number;
+        private double At(CheckpointMeasures row, int number) => _hasSteps && row.Step is { } step ? step : number;
 
         private Measured Measure(ICheckpointGroup source, PathItems path) => state is null ? MeasureAnew(source, path) : GoOn(source, path, state);
 
@@ -228,7 +228,7 @@ public static class TrackAnalysis
             foreach (int item in path.Items.Where(item => !names.Contains(group.Items[item].Name)))
             {
                 CheckpointItem info = group.Items[item];
-                if (info.Step <= last)
+                if (info.Step < last)
                     throw new InputException($"{known.Path}: the path of {path.Network} has come to step {last}, and the checkpoint '{info.Name}' of step {info.Step} is not in it; a path goes forward only, so name another --state FILE to begin anew");
                 if (names.Count == PathPass.MostCheckpoints)
                     throw new InputException($"{known.Path}: the path of {path.Network} has {names.Count:N0} checkpoints, as many as track compares; name another --state FILE to begin anew");

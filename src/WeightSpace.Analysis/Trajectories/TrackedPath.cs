@@ -45,13 +45,13 @@ public sealed class TrackedPath
     /// <param name="group">Where it is, and as many of the ones before as are still there, under their names.</param>
     /// <param name="item">Its index in the group.</param>
     /// <param name="cancellation">Checked while reading; a path that was interrupted is as it was before.</param>
-    /// <exception cref="ArgumentException">The tensors are not those of the path, or its step is not behind the last one.</exception>
+    /// <exception cref="ArgumentException">The tensors are not those of the path, or its step is before the last one.</exception>
     public CheckpointMeasures Add(ICheckpointGroup group, int item, CancellationToken cancellation = default)
     {
         RequireSameTensors(group);
         CheckpointItem info = group.Items[item];
         CheckpointMeasures known = PathItems.Known(info);
-        if (_points.Count > 0 && known.Step <= _points[^1].Row.Step)
+        if (_points.Count > 0 && known.Step < _points[^1].Row.Step)
             throw new ArgumentException($"checkpoint '{info.Name}' is of step {known.Step}, the path has come to step {_points[^1].Row.Step}; it goes forward only", nameof(item));
         TrackedPoint? previous = _sound.Count > 0 ? _sound[^1] : null, before = _sound.Count > 1 ? _sound[^2] : null, start = _sound.Count > 0 ? _sound[0] : null;
         // In the order of the path, so that neighbours in it are neighbours in the pass.

@@ -165,6 +165,19 @@ public sealed class TrackedPathTests
         Assert.Single(path.Rows);
     }
 
+    [Fact]
+    public void TheSameStepTwiceHasALengthAndNoSpeed()
+    {
+        float[][] weights = MemoryGroup.Walk(3, 100, 8);
+        var group = new MemoryGroup([MemoryGroup.Item("a", 0), MemoryGroup.Item("a", 10), MemoryGroup.Item("a", 10) with { Name = "best" }], weights);
+        var path = new TrackedPath("a", group.Tensors, TrackedPath.SketchFor(100));
+        path.Add(group, 0, TestContext.Current.CancellationToken);
+        Assert.NotNull(path.Add(group, 1, TestContext.Current.CancellationToken).Speed);
+        CheckpointMeasures again = path.Add(group, 2, TestContext.Current.CancellationToken);
+        Assert.Null(again.Speed);
+        Assert.Equal(PlainPath.Distance(weights, 2, 1), again.StepLength!.Value, 1e-9);
+    }
+
     private static CheckpointMeasures[] Whole(ICheckpointGroup group, int count, out PathGeometry geometry)
     {
         PathSums sums = PathPass.Run(group, [.. Enumerable.Range(0, count)], new PathPassOptions(), TestContext.Current.CancellationToken).Sums!;
