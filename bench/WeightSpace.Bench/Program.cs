@@ -13,6 +13,7 @@ const string usage = """
       gru LAYERS DENSE WIDTH BATCH SEQUENCE SECONDS   a network like MLDS's: so many GRU and hidden dense layers, so wide
       map FILE ROWS COLUMNS                      a map of the rows of a file of float32, labels as int32 in FILE.labels
       map planted ROWS COLUMNS [SKETCH]          a map of planted rows that are made when they are read; sketched with so many columns
+      track FOLDER CHECKPOINTS TENSORS WEIGHTS   measures of a growing path: files 0.bin, 1.bin, ... of so many float32
       dense LAYERS WIDTH BATCH SECONDS           a network like the MLP: so many hidden layers, so wide
     """;
 try
@@ -59,6 +60,9 @@ try
             if (!File.Exists(file))
                 throw new FormatException($"{file}: there is no such file; floats [rows, columns] were expected");
             Analyses.OfFile(file, Count(rows, most: 1 << 20), Count(columns, most: 1 << 20));
+            break;
+        case ["track", string folder, string checkpoints, string tensors, string weights]:
+            Tracking.Run(folder, Count(checkpoints), Count(tensors), Count(weights, most: int.MaxValue));
             break;
         default:
             throw new FormatException($"no such command or not its arguments: '{string.Join(' ', args)}'");

@@ -23,6 +23,9 @@ public static class AnalysisJson
     /// <summary>A map's summary in the same way.</summary>
     public static byte[] WriteMap(Maps.MapSummary summary) => JsonSerializer.SerializeToUtf8Bytes(summary, Options);
 
+    /// <summary>Tracked paths in the same way.</summary>
+    public static byte[] WriteTrack(Trajectories.TrackResult result) => JsonSerializer.SerializeToUtf8Bytes(result, Options);
+
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     public static AnalysisResult Read(ReadOnlySpan<byte> json) =>
         JsonSerializer.Deserialize<AnalysisResult>(json, Options) ?? throw new JsonException("found null, expected an analysis");

@@ -40,6 +40,8 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     DiffCommand.Create(Context),
     AnalyzeCommand.Create(Context),
     MapCommand.Create(Context),
+    TrackCommand.Create(Context),
+    OrderCommand.Create(Context),
     SampleCommand.Create(Context),
     PublishCommand.Create(Context),
     UnpackCommand.Create(Context),

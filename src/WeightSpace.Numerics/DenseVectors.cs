@@ -228,6 +228,19 @@ public static class DenseVectors
             sums[i] += values[i];
     }
 
+    /// <summary>differences[i] = a[i] - b[i] in double, where they are exact or nearly so; all of one length.</summary>
+    public static void Subtract(ReadOnlySpan<float> a, ReadOnlySpan<float> b, Span<double> differences)
+    {
+        RequireSameLength(a.Length, b.Length);
+        RequireSameLength(a.Length, differences.Length);
+        ref double target = ref MemoryMarshal.GetReference(differences);
+        int i = 0;
+        for (; i <= a.Length - Lanes; i += Lanes)
+            (Widen(a, i) - Widen(b, i)).StoreUnsafe(ref target, (nuint)i);
+        for (; i < a.Length; i++)
+            differences[i] = (double)a[i] - b[i];
+    }
+
     /// <summary>sums[i] += (values[i] - means[i])^2; all of one length.</summary>
     public static void AddSquaredDeviations(Span<double> sums, ReadOnlySpan<float> values, ReadOnlySpan<double> means)
     {

@@ -49,6 +49,10 @@ public enum RandomPurpose : uint
     Projection = 29,
     /// <summary>Inputs of noise that networks are probed with; item = probe.</summary>
     Probes = 30,
+    /// <summary>Turns and signs of sketches of weights; item = block of the sketch's size.</summary>
+    PathSketch = 31,
+    /// <summary>Networks that are drawn from a larger population to be tracked.</summary>
+    Tracking = 32,
     /// <summary>Tests and benchmarks.</summary>
     Testing = 255,
 }

@@ -51,12 +51,7 @@ internal static class ImportCommand
         context.Text.WriteLine($"{output}: {Units.Count(checkpoints)} checkpoints in {Units.Count(result.Groups.Count)} groups, {Units.Scaled(result.Bytes, "B")}{(result.WasComplete ? "; all was complete already" : "")}");
         foreach ((string name, int count, int tensors, long values) in result.Groups)
             context.Text.WriteLine($"  {name,-12} {Units.Count(count),9} checkpoints of {Units.Count(tensors),6} tensors, {Units.Count(values)} values each");
-        if (result.Refused.Count > 0)
-            context.Text.WriteLine($"not imported: {Units.Count(result.Refused.Count)}");
-        foreach (RefusedFile refused in result.Refused.Take(MaxShown))
-            context.Text.WriteLine($"  {refused.Path}: {refused.Reason}");
-        if (result.Refused.Count > MaxShown)
-            context.Text.WriteLine($"  and {Units.Count(result.Refused.Count - MaxShown)} more; {Path.Combine(output, "collection.json")} lists all of them");
+        TellRefused(context.Text, "not imported", result.Refused);
         return new Answer(new JsonObject
         {
             ["folder"] = folder,
@@ -67,5 +62,16 @@ internal static class ImportCommand
             ["groups"] = new JsonArray([.. result.Groups.Select(group => new JsonObject { ["name"] = group.Name, ["checkpoints"] = group.Checkpoints, ["tensors"] = group.Tensors, ["values"] = group.Values })]),
             ["refused"] = new JsonArray([.. result.Refused.Select(refused => new JsonObject { ["file"] = refused.Path, ["reason"] = refused.Reason })]),
         });
+    }
+
+    /// <summary>Names what could not be read, and why.</summary>
+    public static void TellRefused(TextWriter text, string what, IReadOnlyList<RefusedFile> refused)
+    {
+        if (refused.Count > 0)
+            text.WriteLine($"{what}: {Units.Count(refused.Count)}");
+        foreach (RefusedFile file in refused.Take(MaxShown))
+            text.WriteLine($"  {file.Path}: {file.Reason}");
+        if (refused.Count > MaxShown)
+            text.WriteLine($"  and {Units.Count(refused.Count - MaxShown)} more with --json");
     }
 }

@@ -26,17 +26,20 @@ internal static class ZooCheckpoints
     }
 }
 
-/// <summary>The checkpoints of one architecture of a zoo, by network in their order, then by step.</summary>
+/// <summary>
+/// The checkpoints of one architecture of a zoo, by network in their order, then by step. The first reading of a checkpoint holds the whole of it against its digest, also where a part is asked for.
+/// </summary>
 internal sealed class ZooGroup : ICheckpointGroup
 {
     private readonly Zoo _zoo;
     private readonly IReadOnlyList<CheckpointRow> _rows;
     private readonly OpenFiles<SafetensorsFile> _files;
     private readonly PackedBlock _block;
+    private readonly bool[] _isChecked;
 
     public ZooGroup(Zoo zoo, Architecture architecture, IReadOnlyList<CheckpointRow> rows, string[] factors, OpenFiles<SafetensorsFile> files)
     {
-        (_zoo, _rows, _files, Name, Symmetry) = (zoo, rows, files, architecture.Name, architecture.Parameters);
+        (_zoo, _rows, _files, Name, Symmetry, _isChecked) = (zoo, rows, files, architecture.Name, architecture.Parameters, new bool[rows.Count]);
         _block = PackedBlock.InOrder([.. architecture.Parameters.Parameters.Select(parameter => (parameter.Name, (IReadOnlyList<long>)[.. parameter.Shape.Select(size => (long)size)]))]);
         Items = new MadeList<CheckpointItem>(rows.Count, index => new CheckpointItem($"{rows[index].Network.Id}/{rows[index].Step.ToString(CultureInfo.InvariantCulture)}", rows[index].Network.Id, rows[index].Step, Metadata(rows[index], factors)));
     }
@@ -57,9 +60,16 @@ internal sealed class ZooGroup : ICheckpointGroup
         CheckpointRow row = _rows[item];
         if (first == 0 && values.Length == Count)
         {
-            // A whole checkpoint is held against its digest.
             _zoo.ReadWeights(row, values);
+            _isChecked[item] = true;
             return;
+        }
+        if (first < 0 || first > Count - values.Length)
+            throw new ArgumentOutOfRangeException(nameof(first), first, $"the packed block has {Count} values, {values.Length} from {first} on were asked for");
+        if (!_isChecked[item])
+        {
+            _zoo.ReadWeights(row, new float[Count]);
+            _isChecked[item] = true;
         }
         using OpenFiles<SafetensorsFile>.Lease lease = _files.Use(Path.Combine(_zoo.Folder, row.Shard.Path));
         SafetensorsFile file = lease.File;
@@ -74,16 +84,18 @@ internal sealed class ZooGroup : ICheckpointGroup
             : throw new InputException($"{file.Path}: the tensor '{found.Name}' has the shape [{string.Join(", ", found.Shape)}], expected {row.Shard.Rows} rows of [{string.Join(", ", Tensors[tensor].Shape)}]");
     }
 
-    private static Dictionary<string, string> Metadata(CheckpointRow row, string[] factors)
+    private Dictionary<string, string> Metadata(CheckpointRow row, string[] factors)
     {
         NetworkRow network = row.Network;
         var metadata = new Dictionary<string, string>
         {
             ["task"] = network.Task,
             ["variant"] = network.Variant,
+            ["class"] = network.Class,
             ["init_seed"] = CsvWriter.Format(network.InitSeed),
             ["data_seed"] = CsvWriter.Format(network.DataSeed),
             ["status"] = network.Status.ToString().ToLowerInvariant(),
+            ["epoch"] = CsvWriter.Format((double)row.Step / _zoo.Experiment.Networks[network.Index].Recipe.Training.EpochSteps),
             ["eval_loss"] = CsvWriter.Format(row.EvalLoss),
         };
         void Add(string key, string value)

@@ -52,6 +52,9 @@ public sealed class CsvWriter : IDisposable
     /// <summary>Null is the empty field; NaN and the infinities are <c>NaN</c>, <c>Infinity</c>, <c>-Infinity</c>.</summary>
     public static string Format(float? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "";
 
+    /// <summary>Nine digits of a number in double precision, as many as tell two floats apart; null is the empty field.</summary>
+    public static string Rounded(double? value) => value?.ToString("G9", CultureInfo.InvariantCulture) ?? "";
+
     public void Dispose() => _text.Dispose();
 }
 

@@ -84,6 +84,17 @@ public sealed class SafetensorsFile : IDisposable
         LittleEndian.ToNative(values);
     }
 
+    /// <summary>Reads elements <paramref name="firstElement"/>.. of an F64 tensor.</summary>
+    public void ReadDoubles(string name, long firstElement, Span<double> values)
+    {
+        if (Tensor(name) is { Type: not nameof(TensorType.F64) } other)
+            throw Bad(Path, $"the tensor '{name}' is of type {other.Type}, expected F64");
+        Span<byte> bytes = MemoryMarshal.AsBytes(values);
+        ReadBytes(name, checked(8 * firstElement), bytes);
+        if (!BitConverter.IsLittleEndian)
+            LittleEndian.Reverse(bytes, sizeof(double));
+    }
+
     /// <summary>Reads bytes <paramref name="firstByte"/>.. of a tensor, whatever its type.</summary>
     public void ReadBytes(string name, long firstByte, Span<byte> bytes)
     {
