@@ -47,7 +47,8 @@ internal sealed class RayResults(string folder, Action<string, string> refuse)
 
     private void Read(string path)
     {
-        if (!File.Exists(path))
+        // What has no length may be a pipe, which opening would wait for.
+        if (!File.Exists(path) || new FileInfo(path).Length == 0)
             return;
         using FileStream stream = ZooFiles.Open(path);
         if (stream.Length > MaxBytes)

@@ -38,7 +38,7 @@ public sealed class ImportTests(CheckpointFileTests.Saved saved) : IClassFixture
                 assert hashlib.sha256(np.concatenate([np.ravel(value) for value in state.values()]).tobytes()).hexdigest() == row["digest"]
                 print(row["name"], row["network"], row["step"], row["epoch"], row["args.lr"], len(state))
             """, _folder["out"]);
-        Assert.Equal("run/step_9.pt run 9 3 0.001 10\nrun/step_10.pt run 10 3 0.001 10\nviews.pt views   15\n", read);
+        Assert.Equal("run/step_9.pt run 9 3 0.001 10\nrun/step_10.pt run 10 3 0.001 10\nviews.pt views    15\n", read);
         Spoken again = BuiltProgram.Succeed("import", _folder["in"], "--out", _folder["out"], "--json");
         Assert.True(again.Json.GetProperty("already_complete").GetBoolean());
     }

@@ -261,7 +261,8 @@ public sealed class BadCheckpointTests(CheckpointFileTests.Saved saved) : IClass
     }
 
     [Theory]
-    [InlineData("", "no graph")]
+    [InlineData("", "empty file")]
+    [InlineData("0801", "no graph")]
     [InlineData("3A05", "was said|is said to have")]
     [InlineData("3A00", "no initialisers")]
     [InlineData("FFFFFFFFFFFFFFFFFFFF01", "more than 64 bits")]

@@ -23,9 +23,9 @@ internal sealed class FileBytes : IDisposable
     {
         try
         {
-            // What is no plain file (a pipe, a device) has no length, and opening a pipe would wait for its writer.
-            if (File.Exists(path) && (File.GetAttributes(path) & FileAttributes.Device) != 0)
-                throw new InputException($"{path}: this is a device or a pipe; a file was expected");
+            // A pipe and a device have no length, and opening a pipe would wait for its writer.
+            if ((File.ResolveLinkTarget(path, returnFinalTarget: true) ?? new FileInfo(path)) is FileInfo { Exists: true, Length: 0 })
+                throw new InputException($"{path}: this is an empty file, or a pipe or device; a file with content was expected");
             return new FileBytes(path, File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.RandomAccess));
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)

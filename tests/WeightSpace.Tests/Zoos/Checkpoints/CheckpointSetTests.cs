@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using WeightSpace.Networks;
 using WeightSpace.Tests.Cli;
@@ -152,7 +153,11 @@ public sealed class CheckpointSetTests : IDisposable
         Assert.Contains("no checkpoints in this folder", Assert.Throws<InputException>(() => Open(_folder.Path)).Message, StringComparison.Ordinal);
         _folder.Write("x.pt", "");
         Assert.Contains("none of its 1 files", Assert.Throws<InputException>(() => Open(_folder.Path)).Message, StringComparison.Ordinal);
-        Assert.Contains("begins neither", Assert.Throws<InputException>(() => Open(_folder["x.pt"])).Message, StringComparison.Ordinal);
+        Assert.Contains("empty file", Assert.Throws<InputException>(() => Open(_folder["x.pt"])).Message, StringComparison.Ordinal);
+        // A pipe that nobody writes to must not be waited for.
+        using (Process pipe = Process.Start("mkfifo", _folder["pipe.pt"]))
+            pipe.WaitForExit(10_000);
+        Assert.Contains("pipe or device", Assert.Throws<InputException>(() => Open(_folder["pipe.pt"])).Message, StringComparison.Ordinal);
         _folder.Write("x.txt", "");
         Assert.Contains("known are .pt", Assert.Throws<InputException>(() => Open(_folder["x.txt"])).Message, StringComparison.Ordinal);
     }
