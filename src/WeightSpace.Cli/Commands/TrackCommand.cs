@@ -46,7 +46,7 @@ internal static class TrackCommand
         {
             try
             {
-                result = TrackAnalysis.Run(Title(path), set.Groups, others is null ? null : (Title(reference!), others.Groups), state, options, new AnalysisReporter(progress), context.Stop);
+                result = TrackAnalysis.Run(set.Title, set.Groups, others is null ? null : (others.Title, others.Groups), state, options, new AnalysisReporter(progress), context.Stop);
             }
             catch (OperationCanceledException)
             {
@@ -66,8 +66,6 @@ internal static class TrackCommand
             answer["state"] = stateFile;
         return new Answer(answer);
     }
-
-    private static string Title(string path) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
 
     private static void Tell(TextWriter text, TrackResult result)
     {

@@ -48,14 +48,18 @@ public sealed class CheckpointSet : IDisposable
 {
     private readonly IDisposable _files;
 
-    internal CheckpointSet(string path, CheckpointSource source, IReadOnlyList<ICheckpointGroup> groups, IReadOnlyList<RefusedFile> refusals, IDisposable files)
+    internal CheckpointSet(string path, CheckpointSource source, IReadOnlyList<ICheckpointGroup> groups, IReadOnlyList<RefusedFile> refusals, IDisposable files, string? title = null)
     {
         (Path, Source, Refusals, _files) = (path, source, refusals, files);
+        Title = title ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path)));
         // Stable: groups of the same size stay in their order.
         Groups = [.. groups.OrderByDescending(group => group.Items.Count)];
     }
 
     public string Path { get; }
+
+    /// <summary>What a zoo calls itself; of others the name of the file or folder.</summary>
+    public string Title { get; }
 
     public CheckpointSource Source { get; }
 

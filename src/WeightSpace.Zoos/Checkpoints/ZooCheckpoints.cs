@@ -22,7 +22,7 @@ internal static class ZooCheckpoints
             files.Dispose();
             throw new InputException($"{folder}: this zoo has no checkpoints: none of its networks left one");
         }
-        return new CheckpointSet(folder, CheckpointSource.Zoo, groups, [], files);
+        return new CheckpointSet(folder, CheckpointSource.Zoo, groups, [], files, zoo.Manifest.Name);
     }
 }
 
@@ -95,7 +95,7 @@ internal sealed class ZooGroup : ICheckpointGroup
             ["init_seed"] = CsvWriter.Format(network.InitSeed),
             ["data_seed"] = CsvWriter.Format(network.DataSeed),
             ["status"] = network.Status.ToString().ToLowerInvariant(),
-            ["epoch"] = CsvWriter.Format((double)row.Step / _zoo.Experiment.Networks[network.Index].Recipe.Training.EpochSteps),
+            ["epoch"] = ((double)row.Step / _zoo.Experiment.Networks[network.Index].Recipe.Training.EpochSteps).ToString(CultureInfo.InvariantCulture),
             ["eval_loss"] = CsvWriter.Format(row.EvalLoss),
         };
         void Add(string key, string value)

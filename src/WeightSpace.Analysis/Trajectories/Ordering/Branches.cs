@@ -9,6 +9,12 @@ internal sealed record BranchPath(List<int> Members, int Parent);
 /// </summary>
 internal static class Branches
 {
+    /// <summary>What may stand before a root is at most a part of the path behind it.</summary>
+    private const int ShortLead = 4;
+
+    /// <summary>The squared side opposite to a right angle over the sum of the other two is 1; a little less is right enough.</summary>
+    private const double RightAngle = 0.8;
+
     /// <param name="before">Of a path cover: the member before each, -1 where a path begins. [member]</param>
     public static List<BranchPath> Paths(CheckpointDistances distances, int[] family, PathPotential potential, int[] before)
     {
@@ -60,7 +66,26 @@ internal static class Branches
                 members.Add(i);
             paths.Add(new BranchPath(members, parent[first]));
         }
+        BeforeTheRoot(paths);
         return paths;
+
+        // Where the root was not the very first checkpoint, what is before it hangs on it as a short path that leads away from where the long one leads.
+        void BeforeTheRoot(List<BranchPath> all)
+        {
+            BranchPath? main = all.FirstOrDefault(path => path.Parent < 0 && potential.Before[path.Members[0]] < 0);
+            if (main is null || main.Members.Count < 2)
+                return;
+            int root = main.Members[0];
+            BranchPath? lead = all.Where(path => path.Parent == root && path.Members.Count * ShortLead <= main.Members.Count).MaxBy(path => path.Members.Count);
+            if (lead is null)
+                return;
+            (int a, int b, int c) = (family[lead.Members[0]], family[root], family[main.Members[1]]);
+            if (distances[a, c] < RightAngle * (distances[a, b] + distances[b, c]))
+                return;
+            all.Remove(lead);
+            lead.Members.Reverse();
+            main.Members.InsertRange(0, lead.Members);
+        }
 
         // The squared way past a member over the two squared steps: 2 straight on, 1 at a right angle, less where it turns back. The sign makes the straightest the least.
         double Turn(int at, int child)

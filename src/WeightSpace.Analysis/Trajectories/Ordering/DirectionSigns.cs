@@ -58,17 +58,28 @@ public sealed record DirectionSigns(double[] Norms, double[] Kurtosis)
         return (Math.Sqrt(squared), counted == 0 ? 0 : sum / counted);
     }
 
-    /// <summary>The index into <paramref name="family"/> of the checkpoint with the least mean rank by norm and kurtosis.</summary>
-    internal int MostLikeAStart(int[] family)
+    /// <summary>
+    /// The potential of a family from the root from which norm and kurtosis grow most and steps shorten most: of the two ends of its spanning tree and of the checkpoints with the least norm, the least kurtosis
+    /// and the least mean rank by both.
+    /// </summary>
+    internal PathPotential BestPotential(CheckpointDistances distances, int[] family)
     {
         double[] norms = Ranks([.. family.Select(i => Norms[i])]), kurtosis = Ranks([.. family.Select(i => Kurtosis[i])]);
-        int most = 0;
-        for (int i = 1; i < family.Length; i++)
+        int[] members = [.. Enumerable.Range(0, family.Length)];
+        (int one, int other) = SpanningTree.Ends(distances, family);
+        PathPotential? best = null;
+        double most = double.NegativeInfinity;
+        foreach (int root in new[] { members.MinBy(i => norms[i] + kurtosis[i]), members.MinBy(i => norms[i]), members.MinBy(i => kurtosis[i]), one, other }.Distinct())
         {
-            if (norms[i] + kurtosis[i] < norms[most] + kurtosis[most])
-                most = i;
+            PathPotential potential = PathPotential.From(distances, family, root);
+            int[] order = [.. members];
+            Array.Sort([.. potential.Values], order);
+            double[] steps = [.. order.Skip(1).Select(i => (double)distances[family[potential.Before[i]], family[i]])];
+            double signs = WithPlace([.. order.Select(i => norms[i])]) + WithPlace([.. order.Select(i => kurtosis[i])]) - WithPlace(steps);
+            if (signs > most)
+                (most, best) = (signs, potential);
         }
-        return most;
+        return best!;
     }
 
     /// <summary>The mean of three rank correlations along a path: norm and kurtosis with place, and length of step with place, reversed. Null with fewer than 3 checkpoints.</summary>

@@ -6,8 +6,11 @@ namespace WeightSpace.Analysis.Trajectories.Ordering;
 /// </summary>
 internal static class Insertion
 {
-    /// <summary>The most that a loop may lengthen the path, in squared steps.</summary>
+    /// <summary>The most that a loop may lengthen the path, in squared steps, of its own first one.</summary>
     private const double Most = 3;
+
+    /// <summary>A loop so short may also lengthen the path by so many of the squared step that it comes in between.</summary>
+    private const int ShortLoop = 2;
 
     /// <param name="before">The member before each, -1 where a path begins; changed in place. [member]</param>
     public static void Run(CheckpointDistances distances, int[] members, PathPotential potential, int[] before)
@@ -32,7 +35,7 @@ internal static class Insertion
                 var inside = new HashSet<int> { first };
                 while (next[last] >= 0)
                     inside.Add(last = next[last]);
-                double step = distances[members[potential.Before[first]], members[first]], least = Most * step;
+                double step = distances[members[potential.Before[first]], members[first]], least = double.PositiveInfinity;
                 int at = -1;
                 bool isReversed = false;
                 ReadOnlySpan<float> fromFirst = distances.Row(members[first]), fromLast = distances.Row(members[last]);
@@ -43,9 +46,10 @@ internal static class Insertion
                         continue;
                     double direct = distances[members[a], members[b]];
                     double longer = (double)fromFirst[members[a]] + fromLast[members[b]] - direct, reversed = (double)fromLast[members[a]] + fromFirst[members[b]] - direct;
-                    if (longer < least)
+                    double most = Most * (inside.Count <= ShortLoop ? Math.Max(step, direct) : step);
+                    if (longer <= most && longer < least)
                         (least, at, isReversed) = (longer, a, false);
-                    if (reversed < least)
+                    if (reversed <= most && reversed < least)
                         (least, at, isReversed) = (reversed, a, true);
                 }
                 if (at < 0)

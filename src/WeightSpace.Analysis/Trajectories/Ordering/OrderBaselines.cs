@@ -74,7 +74,7 @@ public static class OrderBaselines
 
     private static int[] ByComponent(GramMatrix gram, CheckpointDistances distances, int[] cluster)
     {
-        if (cluster.Length < 3)
+        if (cluster.Length < 3 || cluster.All(i => distances[cluster[0], i] == 0))
             return cluster;
         PrincipalComponents components = PrincipalComponents.Fit(gram.Select(cluster).Centred(), 1);
         var scores = new double[cluster.Length];

@@ -40,6 +40,46 @@ internal static class SpanningTree
         return edges;
     }
 
+    /// <summary>The ends of the longest path in the minimum spanning tree where an edge is as long as its squared length, as indices into <paramref name="members"/>.</summary>
+    public static (int One, int Other) Ends(CheckpointDistances distances, int[] members)
+    {
+        var indexOf = new Dictionary<int, int>();
+        foreach (int member in members)
+            indexOf.Add(member, indexOf.Count);
+        var neighbours = new List<(int To, float Squared)>[members.Length];
+        for (int i = 0; i < neighbours.Length; i++)
+            neighbours[i] = [];
+        foreach (TreeEdge edge in Of(distances, members))
+        {
+            (int from, int to) = (indexOf[edge.From], indexOf[edge.To]);
+            neighbours[from].Add((to, edge.Squared));
+            neighbours[to].Add((from, edge.Squared));
+        }
+        int one = Farthest(0);
+        return (one, Farthest(one));
+
+        int Farthest(int start)
+        {
+            var far = new double[members.Length];
+            Array.Fill(far, -1);
+            far[start] = 0;
+            var queue = new Queue<int>([start]);
+            int most = start;
+            while (queue.TryDequeue(out int at))
+            {
+                most = far[at] > far[most] ? at : most;
+                foreach ((int to, float squared) in neighbours[at])
+                {
+                    if (far[to] >= 0)
+                        continue;
+                    far[to] = far[at] + squared;
+                    queue.Enqueue(to);
+                }
+            }
+            return most;
+        }
+    }
+
     /// <summary>The parts into which the tree falls without the edges longer than a bound, each ascending, in the order of their first members.</summary>
     public static int[][] Parts(int count, IEnumerable<TreeEdge> edges, float bound)
     {

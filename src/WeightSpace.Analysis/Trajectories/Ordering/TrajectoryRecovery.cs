@@ -20,8 +20,8 @@ public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Traj
 /// Puts unlabelled checkpoints of many networks in order: which belong to one network, and which came after which. This file is the method.
 /// </summary>
 /// <remarks>
-/// <para>1. Families: the minimum spanning tree falls apart where a step is far longer than all within (different initial weights). 2. In each family a root, the checkpoint most like a start, and
-/// from there a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>). 3. Bundles of contemporaries (<see cref="Bundles"/>). 4. The cheapest cover of the family
+/// <para>1. Families: the minimum spanning tree falls apart where a step is far longer than all within (different initial weights). 2. In each family a root, from where norms grow and steps shorten, and
+/// a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>). 3. Bundles of contemporaries (<see cref="Bundles"/>). 4. The cheapest cover of the family
 /// by paths (<see cref="PathCover"/>), again with the common motion of contemporaries taken out (<see cref="CommonMotion"/>), and with loops taken back in (<see cref="Insertion"/>). 5. Where paths part,
 /// which of them is the parent's (<see cref="Branches"/>). 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
 /// <para>The claim that this can be done is from Schürholt and Borth, arXiv 2006.10424; their rule is in <see cref="OrderBaselines"/>, the method is this project's. Singh et al. and the inference of
@@ -100,7 +100,7 @@ public static class TrajectoryRecovery
 
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
     {
-        PathPotential potential = PathPotential.From(distances, family, signs.MostLikeAStart(family));
+        PathPotential potential = signs.BestPotential(distances, family);
         (Candidate[][] possible, double[] none) = PathCover.Possible(distances, family, potential, Bundles.Find(distances, family, potential));
         int[] before = SparseAssignment.Minimise(possible, none, family.Length);
         for (int round = 0; round < Rounds; round++)

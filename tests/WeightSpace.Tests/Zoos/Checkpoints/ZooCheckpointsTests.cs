@@ -10,7 +10,7 @@ public sealed class ZooCheckpointsTests
     {
         using TestZoo folder = TestZoo.Written();
         Zoo zoo = Zoo.Open(folder.Folder);
-        using CheckpointSet set = CheckpointSet.Open(folder.Folder);
+        using CheckpointSet set = CheckpointSet.Open(folder.Folder, stop: TestContext.Current.CancellationToken);
         ICheckpointGroup[] groups = [.. set.Groups.OrderBy(group => group.Name, StringComparer.Ordinal)];
         Assert.Equal(["mlds", "tiny"], groups.Select(group => group.Name));
         Assert.Equal(zoo.Checkpoints.Count, groups.Sum(group => group.Items.Count));
@@ -32,7 +32,7 @@ public sealed class ZooCheckpointsTests
     {
         using TestZoo folder = TestZoo.Written();
         Zoo zoo = Zoo.Open(folder.Folder);
-        using CheckpointSet set = CheckpointSet.Open(folder.Folder);
+        using CheckpointSet set = CheckpointSet.Open(folder.Folder, stop: TestContext.Current.CancellationToken);
         foreach (ICheckpointGroup group in set.Groups)
         {
             CheckpointRow[] rows = [.. zoo.Checkpoints.Where(row => row.Network.Architecture == group.Name)];
@@ -54,7 +54,7 @@ public sealed class ZooCheckpointsTests
     public void APartOfADamagedCheckpointIsRefusedToo()
     {
         using TestZoo folder = TestZoo.Written();
-        using CheckpointSet set = CheckpointSet.Open(folder.Folder);
+        using CheckpointSet set = CheckpointSet.Open(folder.Folder, stop: TestContext.Current.CancellationToken);
         ICheckpointGroup group = set.Groups.Single(group => group.Name == "mlds");
         string shard = folder["weights/00000.safetensors"];
         byte[] bytes = File.ReadAllBytes(shard);

@@ -1,0 +1,136 @@
+using WeightSpace.Analysis.Alignment;
+using WeightSpace.Analysis.Trajectories.Ordering;
+using WeightSpace.Numerics;
+
+namespace WeightSpace.Tests.Analysis.Trajectories.Ordering;
+
+/// <summary>The parts of the method against plain versions of themselves.</summary>
+public sealed class OrderPartsTests
+{
+    [Theory]
+    [InlineData(1, 0.3)]
+    [InlineData(2, 1.0)]
+    [InlineData(3, 3.0)]
+    public void TheSparseAssignmentCostsWhatTheDenseOneDoes(ulong seed, double none)
+    {
+        const int rows = 30, columns = 25;
+        var random = new RandomStream(seed, RandomPurpose.Testing);
+        // As a dense problem: each row may also have a column of its own, at the cost of none, and every other column is too dear.
+        const int n = rows + columns;
+        const double dear = 1e6;
+        var scores = new double[n * n];
+        Array.Fill(scores, -dear);
+        var candidates = new Candidate[rows][];
+        for (int row = 0; row < rows; row++)
+        {
+            var of = new List<Candidate>();
+            for (int column = 0; column < columns; column++)
+            {
+                if (random.NextUniform() < 0.7)
+                    continue;
+                double cost = random.NextUniform();
+                of.Add(new Candidate(column, cost));
+                scores[(row * n) + column] = -cost;
+            }
+            candidates[row] = [.. of];
+            scores[(row * n) + columns + row] = -none;
+        }
+        for (int spare = rows; spare < n; spare++)
+            Array.Fill(scores, 0, spare * n, n);
+        double dense = 0;
+        int[] given = Assignment.Maximise(scores, n);
+        for (int row = 0; row < rows; row++)
+            dense -= scores[(row * n) + given[row]];
+        int[] sparse = SparseAssignment.Minimise(candidates, [.. Enumerable.Repeat(none, rows)], columns);
+        double cheapest = sparse.Select((column, row) => column < 0 ? none : candidates[row].Single(candidate => candidate.Column == column).Cost).Sum();
+        Assert.Equal(dense, cheapest, 1e-9);
+        Assert.Equal(sparse.Count(column => column >= 0), sparse.Where(column => column >= 0).Distinct().Count());
+        Assert.Contains(-1, sparse);
+        Assert.Contains(sparse, column => column >= 0);
+    }
+
+    [Fact]
+    public void PotentialsAreThoseOfTheShortestWays()
+    {
+        GrownPaths paths = new GrownPaths().SameStart(4, 8);
+        using FloatRows rows = paths.Rows();
+        CheckpointDistances distances = CheckpointDistances.Of(rows, TestContext.Current.CancellationToken);
+        int[] members = [.. Enumerable.Range(0, paths.Count)];
+        PathPotential potential = PathPotential.From(distances, members, 3);
+        // Bellman and Ford: as many rounds as there are checkpoints.
+        var values = members.Select(i => i == 3 ? 0 : double.PositiveInfinity).ToArray();
+        for (int round = 0; round < members.Length; round++)
+        {
+            foreach (int i in members)
+            {
+                foreach (int j in members)
+                    values[j] = Math.Min(values[j], values[i] + distances[i, j]);
+            }
+        }
+        Assert.All(members, i => Assert.Equal(values[i], potential.Values[i], 1e-9));
+        Assert.All(members.Where(i => i != 3 && potential.Values[i] > 0), i => Assert.Equal(potential.Values[i], potential.Values[potential.Before[i]] + distances[potential.Before[i], i], 1e-9));
+    }
+
+    [Fact]
+    public void DistancesOfNearCheckpointsAreExact()
+    {
+        // Steps of 1e-4 far from the mean: a Gram matrix of floats has lost them.
+        const int count = 20, columns = 50;
+        var random = new RandomStream(5, RandomPurpose.Testing);
+        var values = new float[2 * count * columns];
+        for (int i = 0; i < values.Length; i++)
+            values[i] = (i < values.Length / 2 ? 5 : -5) + (1e-4f * random.NextNormal());
+        using FloatRows rows = FloatRows.Copy(values, 2 * count, columns, centre: false);
+        CheckpointDistances distances = CheckpointDistances.Of(rows, TestContext.Current.CancellationToken);
+        for (int i = 0; i < count; i++)
+        {
+            for (int j = 0; j < count; j++)
+            {
+                double expected = 0;
+                for (int c = 0; c < columns; c++)
+                    expected += Math.Pow((double)values[(i * columns) + c] - values[(j * columns) + c], 2);
+                Assert.Equal(expected, distances[i, j], (1e-3 * expected) + 1e-12);
+            }
+        }
+    }
+
+    [Fact]
+    public void TheSpanningTreeIsTheShortest()
+    {
+        GrownPaths paths = new GrownPaths().Network(1, 9).Network(2, 7);
+        using FloatRows rows = paths.Rows();
+        CheckpointDistances distances = CheckpointDistances.Of(rows, TestContext.Current.CancellationToken);
+        List<TreeEdge> tree = SpanningTree.Of(distances, [.. Enumerable.Range(0, paths.Count)]);
+        // Kruskal: the shortest edges that join what was apart.
+        int[] part = [.. Enumerable.Range(0, paths.Count)];
+        double length = 0;
+        foreach ((int i, int j) in Enumerable.Range(0, paths.Count).SelectMany(i => Enumerable.Range(0, i).Select(j => (i, j))).OrderBy(pair => distances[pair.i, pair.j]))
+        {
+            if (part[i] == part[j])
+                continue;
+            length += distances[i, j];
+            (int from, int to) = (part[i], part[j]);
+            part = [.. part.Select(p => p == from ? to : p)];
+        }
+        Assert.Equal(paths.Count - 1, tree.Count);
+        Assert.Equal(length, tree.Sum(edge => (double)edge.Squared), 1e-6);
+        Assert.Equal(2, SpanningTree.Parts(paths.Count, tree, tree.Select(edge => edge.Squared).OrderDescending().ElementAt(1)).Length);
+    }
+
+    [Fact]
+    public void ScoresCountSplitAndTurnedPaths()
+    {
+        // Network 0 in one path and the right way round, network 1 turned round, network 2 in two paths.
+        TruePlace[] truth = [.. Enumerable.Range(0, 12).Select(i => new TruePlace(i / 4, i % 4))];
+        (int, int)?[] found = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (1, 2), (1, 1), (1, 0), (2, 0), (2, 1), (3, 0), (3, 1)];
+        OrderScores scores = OrderScores.Of(found, truth, 1);
+        Assert.Equal((3, 4), (scores.Networks, scores.Found));
+        Assert.Equal((1 + 1 + (2.0 / 6)) / 3, scores.Order.Value, 1e-12);
+        Assert.Equal((1 - 1 + (2.0 / 6)) / 3, scores.DirectedOrder.Value, 1e-12);
+        Assert.Equal((1 + 1 + (2.0 / 3)) / 3, scores.Edges.Value, 1e-12);
+        Assert.Equal((1 + 0 + (2.0 / 3)) / 3, scores.DirectedEdges.Value, 1e-12);
+        Assert.InRange(scores.AdjustedRand.Value, 0.5, 0.99);
+        // What is left out is not judged.
+        Assert.Equal(2, OrderScores.Of([.. found.Select((place, i) => i < 4 ? null : place)], truth, 1).Networks);
+    }
+}

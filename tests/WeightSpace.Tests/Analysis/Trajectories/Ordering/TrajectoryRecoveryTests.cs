@@ -1,0 +1,90 @@
+using WeightSpace.Analysis.Trajectories.Ordering;
+using WeightSpace.Numerics;
+
+namespace WeightSpace.Tests.Analysis.Trajectories.Ordering;
+
+public sealed class TrajectoryRecoveryTests
+{
+    [Fact]
+    public void NetworksWithStartsOfTheirOwnAreFoundWithoutTheirNumber()
+    {
+        var paths = new GrownPaths();
+        for (int number = 0; number < 12; number++)
+            paths.Network(number, 10 + number);
+        paths = paths.Shuffled(3);
+        OrderScores scores = paths.Score(paths.Recover());
+        Assert.Equal((12, 12, 1.0, 1.0), (scores.Networks, scores.Found, scores.AdjustedRand.Value, scores.DirectedOrder.Value));
+        Assert.Equal(1, scores.DirectedEdges.Value);
+    }
+
+    [Fact]
+    public void OneNetworkAloneIsOne()
+    {
+        GrownPaths paths = new GrownPaths().Network(0, 40).Shuffled(1);
+        RecoveredTrajectories recovered = paths.Recover();
+        OrderedTrajectory only = Assert.Single(recovered.Trajectories);
+        Assert.Equal(Enumerable.Range(0, 40).Select(step => (long)step), only.Checkpoints.Select(i => paths.Truth[i].Step));
+        Assert.Null(only.Parent);
+        Assert.Equal(1, only.Separation);
+        Assert.True(only.Direction > FoundTrajectory.LeastDirection, $"direction {only.Direction}");
+    }
+
+    /// <summary>Where single linkage told the number of networks fails.</summary>
+    [Fact]
+    public void NetworksFromOneStartAreToldApart()
+    {
+        GrownPaths paths = new GrownPaths().SameStart(20, 30).Shuffled(4);
+        RecoveredTrajectories recovered = paths.Recover();
+        Assert.Equal(19, recovered.SameAs.Count); // the start itself
+        OrderScores scores = paths.Score(recovered);
+        Assert.True(scores.AdjustedRand.Value > 0.95 && scores.DirectedOrder.Value > 0.95, $"{scores}");
+        OrderScores simple;
+        using (FloatRows rows = paths.Rows())
+            simple = paths.Score(OrderBaselines.SingleLinkageAndComponent(rows, 20));
+        Assert.True(simple.AdjustedRand.Value < 0.6, $"the case is too easy to test anything: {simple}");
+    }
+
+    [Fact]
+    public void AForkIsHungOnItsParentAndTheStemIsTheParents()
+    {
+        GrownPaths paths = new GrownPaths().Network(0, 40);
+        paths.Fork(1, 0, 9, 40).Fork(2, 0, 19, 40).Fork(3, 0, 29, 40);
+        RecoveredTrajectories recovered = paths.Recover();
+        OrderScores scores = paths.Score(recovered);
+        Assert.Equal((4, 4), (scores.Networks, scores.Found));
+        Assert.True(scores.AdjustedRand.Value > 0.8, $"{scores}"); // behind the last fork nothing says which is the parent
+        int[] behind = [.. recovered.Trajectories.Select(trajectory => trajectory.Parent).OfType<int>().Select(parent => (int)paths.Truth[parent].Step).Order()];
+        Assert.Equal(3, behind.Length);
+        Assert.All(behind.Zip([9, 19, 29]), pair => Assert.InRange(pair.First, pair.Second - 1, pair.Second + 1));
+    }
+
+    [Fact]
+    public void CopiesAreNamedAndStandInNoPath()
+    {
+        GrownPaths paths = new GrownPaths().Network(0, 12).Network(0, 12).Network(5, 9);
+        RecoveredTrajectories recovered = paths.Recover();
+        // The second is drawn anew, but for its start.
+        Assert.Equal([new KeyValuePair<int, int>(12, 0)], recovered.SameAs);
+        Assert.DoesNotContain(12, recovered.Trajectories.SelectMany(trajectory => trajectory.Checkpoints));
+        Assert.Equal(Enumerable.Range(0, paths.Count).Where(i => i != 12), recovered.Trajectories.SelectMany(trajectory => trajectory.Checkpoints).Order());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void AFewCheckpointsAreNoTrouble(int checkpoints)
+    {
+        GrownPaths paths = new GrownPaths().Network(0, checkpoints);
+        Assert.Equal(checkpoints, paths.Recover().Trajectories.Sum(trajectory => trajectory.Checkpoints.Length));
+    }
+
+    [Fact]
+    public void TheAnswerDoesNotDependOnTheOrderOfTheQuestion()
+    {
+        GrownPaths paths = new GrownPaths().SameStart(8, 20);
+        GrownPaths other = paths.Shuffled(11);
+        static IEnumerable<string> Named(GrownPaths of) => of.Recover().Trajectories
+            .Select(trajectory => string.Join(" ", trajectory.Checkpoints.Where(i => of.Truth[i].Step > 0).Select(i => $"{of.Truth[i].Network}:{of.Truth[i].Step}"))).Order(StringComparer.Ordinal); // all have the start
+        Assert.Equal(Named(paths), Named(other));
+    }
+}
