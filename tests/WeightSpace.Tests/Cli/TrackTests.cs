@@ -57,9 +57,9 @@ public sealed class TrackTests(CommandFixture fixture) : IClassFixture<CommandFi
 
     [Theory]
     [InlineData("zoo --network zz", "there is no network 'zz'")]
-    [InlineData("folder", "zoo.json is missing")]
+    [InlineData("folder", "there are no checkpoints in this folder")]
     [InlineData("zoo --max-networks 0", "--max-networks")]
-    [InlineData("zoo --reference empty", "this is a file")]
+    [InlineData("zoo --reference empty", "the format of a checkpoint is told by its ending")]
     [InlineData("zoo --state good.yaml", "not a sound safetensors file")]
     [InlineData("zoo --state folder", "this is a folder")]
     [InlineData("corrupt", "weights/00000.safetensors")]
