@@ -17,11 +17,17 @@ internal static class Bundles
     /// <summary>A clump that a gap within it cuts into parts, each so much narrower than the gap, is several.</summary>
     private const double InnerGap = 3;
 
-    /// <summary>The gaps' share of the squared step that leads into the clump, at least.</summary>
+    /// <summary>The gap before the clump has at least this share of the squared step that leads into it.</summary>
     private const double ShareOfStep = 0.3;
 
     /// <summary>A stretch of one path has the whole length of its tree as range; of so large a share or more, it is taken for one.</summary>
     private const double ShareOfTree = 0.5;
+
+    /// <summary>
+    /// Contemporaries stand about equally far from each other. Where the lower quartile of the squared edges of their tree is below this share of the upper one, there are several checkpoints of each network among
+    /// them, at the end of a fast time, and they are near enough to find each other.
+    /// </summary>
+    private const double Evenness = 0.1;
 
     /// <summary>The bundles, ascending by potential; each member's index into <paramref name="members"/>.</summary>
     public static List<int[]> Find(CheckpointDistances distances, int[] members, PathPotential potential)
@@ -49,7 +55,7 @@ internal static class Bundles
             double widest = Math.Max(At(cut - 1) - At(from), At(to - 1) - At(cut));
             if (double.IsFinite(outer) && range * OuterGap <= outer && gap < InnerGap * widest)
             {
-                if (IsBundle(distances, members, order.AsSpan(0, from), order.AsSpan(from, to - from), range, outer))
+                if (IsBundle(distances, members, order.AsSpan(0, from), order.AsSpan(from, to - from), range, from == 0 ? 0 : At(from) - At(from - 1)))
                     bundles.Add(order[from..to]);
                 continue;
             }
@@ -59,13 +65,13 @@ internal static class Bundles
         return bundles;
     }
 
-    private static bool IsBundle(CheckpointDistances distances, int[] members, ReadOnlySpan<int> earlier, ReadOnlySpan<int> clump, double range, double outer)
+    private static bool IsBundle(CheckpointDistances distances, int[] members, ReadOnlySpan<int> earlier, ReadOnlySpan<int> clump, double range, double gapBefore)
     {
         int[] inside = new int[clump.Length];
         for (int i = 0; i < inside.Length; i++)
             inside[i] = members[clump[i]];
-        double tree = SpanningTree.Of(distances, inside).Sum(edge => (double)edge.Squared);
-        if (range >= ShareOfTree * tree)
+        float[] edges = [.. SpanningTree.Of(distances, inside).Select(edge => edge.Squared).Order()];
+        if (range >= ShareOfTree * edges.Sum(squared => (double)squared) || edges[edges.Length / 4] < Evenness * edges[edges.Length * 3 / 4])
             return false;
         if (earlier.IsEmpty)
             return true;
@@ -78,6 +84,6 @@ internal static class Bundles
                 steps[i] = Math.Min(steps[i], row[members[j]]);
         }
         Array.Sort(steps);
-        return outer >= ShareOfStep * steps[steps.Length / 2];
+        return gapBefore >= ShareOfStep * steps[steps.Length / 2];
     }
 }
