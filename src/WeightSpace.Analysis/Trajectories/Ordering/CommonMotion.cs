@@ -46,7 +46,9 @@ internal static class CommonMotion
                 possible.Add(candidate.Column);
             possible.RemoveWhere(x => values[x] >= values[y]); // no way leads round in a circle
             candidates[y] = [.. Costs(y, [.. possible], contemporaries)];
-            none[y] = BeginCost * Math.Max(step, candidates[y].Where(candidate => candidate.Column == own).Select(candidate => candidate.Cost).FirstOrDefault());
+            // About the same for all contemporaries: which of them begins is not to be decided by who took the shorter step.
+            double typical = (step + contemporaries.Sum(z => (double)distances[members[before[z]], members[z]])) / (1 + contemporaries.Length);
+            none[y] = BeginCost * Math.Max(typical, candidates[y].Where(candidate => candidate.Column == own).Select(candidate => candidate.Cost).FirstOrDefault());
         });
         return SparseAssignment.Minimise(candidates, none, n);
 
