@@ -1,7 +1,3 @@
-using System.Buffers;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using WeightSpace.Networks;
 using WeightSpace.Tasks.Images;
@@ -71,59 +67,42 @@ public sealed record ZooManifest(
     /// <summary>The image sets from files that the experiment names, so that it can be read where the files are not.</summary>
     public IReadOnlyList<ImageSetInfo> ImageSets { get; init; } = [];
 
-    // ...64 digits, then these.
-    private const string Tail = "\"\n}\n";
-    private const int DigestLength = 64;
-
     /// <summary>The bytes of <c>zoo.json</c>.</summary>
-    public byte[] ToJson()
+    public byte[] ToJson() => DigestedJson.Write(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            json.WriteStartObject();
-            json.WriteString("format"u8, Format);
-            json.WriteNumber("format_version"u8, ReadVersion);
-            json.WriteString("name"u8, Name);
-            json.WriteString("description"u8, Description);
-            json.WriteString("licence"u8, Licence);
-            json.WriteString("experiment"u8, Experiment);
-            WriteSubset(json);
-            WriteImageSets(json);
-            json.WriteStartArray("architectures"u8);
-            foreach (Architecture architecture in Architectures)
-                WriteArchitecture(json, architecture);
-            json.WriteEndArray();
-            json.WriteStartObject("provenance"u8);
-            json.WriteString("program"u8, "weightspace"u8);
-            json.WriteString("version"u8, Version);
-            json.WriteNumber("arithmetic"u8, Arithmetic);
-            json.WriteEndObject();
-            json.WriteStartObject("totals"u8);
-            json.WriteNumber("networks"u8, Totals.Networks);
-            json.WriteNumber("checkpoints"u8, Totals.Checkpoints);
-            json.WriteNumber("snapshots"u8, Totals.Snapshots);
-            json.WriteNumber("finished"u8, Totals.Finished);
-            json.WriteNumber("diverged"u8, Totals.Diverged);
-            json.WriteNumber("failed"u8, Totals.Failed);
-            json.WriteEndObject();
-            json.WriteStartArray("files"u8);
-            foreach (ZooFile file in Files)
-                WriteFile(json, file);
-            json.WriteEndArray();
-            json.WriteString("digest"u8, new string('0', DigestLength));
-            json.WriteEndObject();
-        }
-        byte[] bytes = [.. buffer.WrittenSpan, (byte)'\n'];
-        int at = bytes.Length - Tail.Length - DigestLength;
-        Encoding.ASCII.GetBytes(Digest(bytes)).CopyTo(bytes, at);
-        return bytes;
-    }
+        json.WriteString("format"u8, Format);
+        json.WriteNumber("format_version"u8, ReadVersion);
+        json.WriteString("name"u8, Name);
+        json.WriteString("description"u8, Description);
+        json.WriteString("licence"u8, Licence);
+        json.WriteString("experiment"u8, Experiment);
+        WriteSubset(json);
+        WriteImageSets(json);
+        json.WriteStartArray("architectures"u8);
+        foreach (Architecture architecture in Architectures)
+            WriteArchitecture(json, architecture);
+        json.WriteEndArray();
+        json.WriteStartObject("provenance"u8);
+        json.WriteString("program"u8, "weightspace"u8);
+        json.WriteString("version"u8, Version);
+        json.WriteNumber("arithmetic"u8, Arithmetic);
+        json.WriteEndObject();
+        json.WriteStartObject("totals"u8);
+        json.WriteNumber("networks"u8, Totals.Networks);
+        json.WriteNumber("checkpoints"u8, Totals.Checkpoints);
+        json.WriteNumber("snapshots"u8, Totals.Snapshots);
+        json.WriteNumber("finished"u8, Totals.Finished);
+        json.WriteNumber("diverged"u8, Totals.Diverged);
+        json.WriteNumber("failed"u8, Totals.Failed);
+        json.WriteEndObject();
+        json.WriteStartArray("files"u8);
+        foreach (ZooFile file in Files)
+            WriteFile(json, file);
+        json.WriteEndArray();
+    });
 
     /// <summary>The digest that a manifest, which was read and so is sound, ends with.</summary>
-    public static string DigestOf(ReadOnlySpan<byte> manifest) => Encoding.ASCII.GetString(manifest[^(Tail.Length + DigestLength)..^Tail.Length]);
-
-    private static string Digest(ReadOnlySpan<byte> manifest) => Convert.ToHexStringLower(SHA256.HashData(manifest[..^(Tail.Length + DigestLength)]));
+    public static string DigestOf(ReadOnlySpan<byte> manifest) => DigestedJson.DigestOf(manifest);
 
     private void WriteSubset(Utf8JsonWriter json)
     {
@@ -213,7 +192,7 @@ public sealed record ZooManifest(
         if (version < 1)
             throw new InvalidDataException($"format_version: found {version}, expected 1 to {FormatVersion}");
         string digest = root.String("digest");
-        if (bytes.Length < Tail.Length + DigestLength || digest != Digest(bytes))
+        if (!DigestedJson.Holds(bytes, digest))
             throw new InvalidDataException("its digest does not match its bytes; it was changed after the zoo was written");
         JsonReader provenance = root.Child("provenance");
         provenance.String("program");

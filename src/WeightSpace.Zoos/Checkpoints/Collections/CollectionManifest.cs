@@ -1,7 +1,3 @@
-using System.Buffers;
-using System.Security.Cryptography;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 
@@ -31,62 +27,50 @@ internal sealed partial record CollectionManifest(string Version, string OrderBy
     public const int FormatVersion = 1;
 
     private const long MaxBytes = 1L << 28;
-    private const string Tail = "\"\n}\n";
-    private const int DigestLength = 64;
 
-    public byte[] ToJson()
+    public byte[] ToJson() => DigestedJson.Write(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        json.WriteString("format"u8, Format);
+        json.WriteNumber("format_version"u8, FormatVersion);
+        json.WriteStartObject("provenance"u8);
+        json.WriteString("program"u8, "weightspace"u8);
+        json.WriteString("version"u8, Version);
+        json.WriteEndObject();
+        json.WriteString("order_by"u8, OrderBy);
+        json.WriteString("source"u8, Source);
+        json.WriteStartArray("metadata"u8);
+        foreach (string key in Metadata)
+            json.WriteStringValue(key);
+        json.WriteEndArray();
+        json.WriteStartArray("groups"u8);
+        foreach (CollectionGroup group in Groups)
+            WriteGroup(json, group);
+        json.WriteEndArray();
+        json.WriteStartArray("refused"u8);
+        foreach (RefusedFile refused in Refused)
         {
             json.WriteStartObject();
-            json.WriteString("format"u8, Format);
-            json.WriteNumber("format_version"u8, FormatVersion);
-            json.WriteStartObject("provenance"u8);
-            json.WriteString("program"u8, "weightspace"u8);
-            json.WriteString("version"u8, Version);
-            json.WriteEndObject();
-            json.WriteString("order_by"u8, OrderBy);
-            json.WriteString("source"u8, Source);
-            json.WriteStartArray("metadata"u8);
-            foreach (string key in Metadata)
-                json.WriteStringValue(key);
-            json.WriteEndArray();
-            json.WriteStartArray("groups"u8);
-            foreach (CollectionGroup group in Groups)
-                WriteGroup(json, group);
-            json.WriteEndArray();
-            json.WriteStartArray("refused"u8);
-            foreach (RefusedFile refused in Refused)
-            {
-                json.WriteStartObject();
-                json.WriteString("file"u8, refused.Path);
-                json.WriteString("reason"u8, refused.Reason);
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-            json.WriteStartArray("files"u8);
-            foreach (CollectionFile file in Files)
-            {
-                json.WriteStartObject();
-                json.WriteString("path"u8, file.Path);
-                json.WriteNumber("bytes"u8, file.Bytes);
-                json.WriteString("sha256"u8, file.Sha256);
-                if (file.Group is not null)
-                {
-                    json.WriteString("group"u8, file.Group);
-                    json.WriteNumber("rows"u8, file.Rows);
-                }
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
-            json.WriteString("digest"u8, new string('0', DigestLength));
+            json.WriteString("file"u8, refused.Path);
+            json.WriteString("reason"u8, refused.Reason);
             json.WriteEndObject();
         }
-        byte[] bytes = [.. buffer.WrittenSpan, (byte)'\n'];
-        Encoding.ASCII.GetBytes(Digest(bytes)).CopyTo(bytes, bytes.Length - Tail.Length - DigestLength);
-        return bytes;
-    }
+        json.WriteEndArray();
+        json.WriteStartArray("files"u8);
+        foreach (CollectionFile file in Files)
+        {
+            json.WriteStartObject();
+            json.WriteString("path"u8, file.Path);
+            json.WriteNumber("bytes"u8, file.Bytes);
+            json.WriteString("sha256"u8, file.Sha256);
+            if (file.Group is not null)
+            {
+                json.WriteString("group"u8, file.Group);
+                json.WriteNumber("rows"u8, file.Rows);
+            }
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
 
     /// <summary>Reads the manifest of a folder, and holds it against itself.</summary>
     public static CollectionManifest Read(string folder)
@@ -111,7 +95,7 @@ internal sealed partial record CollectionManifest(string Version, string OrderBy
             throw new InvalidDataException($"found the format '{format}', expected '{Format}'");
         if (json.Int32("format_version") is var version && version != FormatVersion)
             throw new InvalidDataException($"found format version {version}, expected {FormatVersion}; a newer version of this program reads it");
-        if (json.String("digest") != (bytes.Length > Tail.Length + DigestLength ? Digest(bytes) : ""))
+        if (!DigestedJson.Holds(bytes, json.String("digest")))
             throw new InvalidDataException("its digest is not that of its content: it was changed or damaged");
         JsonReader provenance = json.Child("provenance");
         _ = provenance.String("program");
@@ -186,8 +170,6 @@ internal sealed partial record CollectionManifest(string Version, string OrderBy
         json.WriteEndArray();
         json.WriteEndObject();
     }
-
-    private static string Digest(ReadOnlySpan<byte> manifest) => Convert.ToHexStringLower(SHA256.HashData(manifest[..^(Tail.Length + DigestLength)]));
 
     [GeneratedRegex("^weights/[0-9]{5,9}\\.safetensors\\z", RegexOptions.CultureInvariant)]
     private static partial Regex ShardName();
