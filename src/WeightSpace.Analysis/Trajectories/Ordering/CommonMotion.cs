@@ -16,9 +16,6 @@ internal static class CommonMotion
     /// <summary>Contemporaries differ in potential by at most this share of a squared step.</summary>
     private const double ShareOfStep = 0.5;
 
-    /// <summary>As in <see cref="PathCover"/>.</summary>
-    private const double BeginCost = 4;
-
     /// <summary>The member before each, -1 where a path begins, by common motion. [member]</summary>
     public static int[] Refine(CheckpointDistances distances, int[] members, PathPotential potential, Candidate[][] first, int[] before)
     {
@@ -48,7 +45,7 @@ internal static class CommonMotion
             candidates[y] = [.. Costs(y, [.. possible], contemporaries)];
             // About the same for all contemporaries: which of them begins is not to be decided by who took the shorter step.
             double typical = (step + contemporaries.Sum(z => (double)distances[members[before[z]], members[z]])) / (1 + contemporaries.Length);
-            none[y] = BeginCost * Math.Max(typical, candidates[y].Where(candidate => candidate.Column == own).Select(candidate => candidate.Cost).FirstOrDefault());
+            none[y] = PathCover.BeginCost * Math.Max(typical, candidates[y].Where(candidate => candidate.Column == own).Select(candidate => candidate.Cost).FirstOrDefault());
         });
         return SparseAssignment.Minimise(candidates, none, n);
 

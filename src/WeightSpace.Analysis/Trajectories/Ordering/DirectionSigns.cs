@@ -36,23 +36,12 @@ public sealed record DirectionSigns(double[] Norms, double[] Kurtosis)
         int first = 0;
         foreach (int size in sizes)
         {
-            ReadOnlySpan<float> tensor = weights.Slice(first, size);
+            CentralMoments moments = CentralMoments.Of(weights.Slice(first, size));
             first += size;
-            double mean = 0, second = 0, fourth = 0;
-            foreach (float value in tensor)
-            {
-                mean += value / size;
-                squared += (double)value * value;
-            }
-            foreach (float value in tensor)
-            {
-                double deviation = (value - mean) * (value - mean);
-                second += deviation / size;
-                fourth += deviation * deviation / size;
-            }
-            if (size < LeastForKurtosis || second == 0)
+            squared += moments.SquaredNorm;
+            if (size < LeastForKurtosis || moments.Kurtosis is not { } kurtosis)
                 continue;
-            sum += size * fourth / (second * second);
+            sum += size * kurtosis;
             counted += size;
         }
         return (Math.Sqrt(squared), counted == 0 ? 0 : sum / counted);

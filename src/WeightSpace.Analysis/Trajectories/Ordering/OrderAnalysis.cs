@@ -38,8 +38,8 @@ public static class OrderAnalysis
     /// <summary>A Gram matrix has at most so many rows.</summary>
     public const int MostCheckpoints = 46_340;
 
-    /// <summary>Most values of all checkpoints of a group together: 16 GiB of floats.</summary>
-    public const long MostValues = 1L << 32;
+    /// <summary>Most values of all checkpoints of a group together: what one array holds, 8 GiB of floats.</summary>
+    public static long MostValues => Array.MaxLength;
 
     /// <param name="withBaselines">Whether simple rules answer too, where the truth is known.</param>
     /// <param name="seed">Seed of resampling.</param>
@@ -72,7 +72,7 @@ public static class OrderAnalysis
         int count = group.Items.Count;
         if (count > MostCheckpoints)
             throw new InputException($"{group.Name}: {count} checkpoints, at most {MostCheckpoints} can be put in order at a time; take a part of them");
-        if (group.Count > int.MaxValue || count * group.Count > MostValues)
+        if (group.Count > MostValues / Math.Max(1, count))
             throw new InputException($"{group.Name}: {count} checkpoints of {group.Count} weights are {count * (double)group.Count:0.#e0} values, at most {MostValues} can be put in order at a time; take fewer checkpoints");
     }
 

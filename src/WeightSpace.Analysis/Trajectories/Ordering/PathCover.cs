@@ -7,7 +7,7 @@ namespace WeightSpace.Analysis.Trajectories.Ordering;
 internal static class PathCover
 {
     /// <summary>A checkpoint begins a network of its own where every free checkpoint before it would cost more than so many times its squared step.</summary>
-    private const double BeginCost = 4;
+    public const double BeginCost = 4;
 
     /// <summary>What is less than this share of a step before a checkpoint, by the potential, is beside it.</summary>
     private const double ShareOfStep = 0.05;

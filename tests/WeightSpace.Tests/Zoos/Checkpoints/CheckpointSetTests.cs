@@ -156,7 +156,7 @@ public sealed class CheckpointSetTests : IDisposable
         Assert.Contains("empty file", Assert.Throws<InputException>(() => Open(_folder["x.pt"])).Message, StringComparison.Ordinal);
         // A pipe that nobody writes to must not be waited for.
         using (Process pipe = Process.Start("mkfifo", _folder["pipe.pt"]))
-            pipe.WaitForExit(10_000);
+            Assert.True(pipe.WaitForExit(10_000), "mkfifo has not ended in 10 s");
         Assert.Contains("pipe or device", Assert.Throws<InputException>(() => Open(_folder["pipe.pt"])).Message, StringComparison.Ordinal);
         _folder.Write("x.txt", "");
         Assert.Contains("known are .pt", Assert.Throws<InputException>(() => Open(_folder["x.txt"])).Message, StringComparison.Ordinal);

@@ -1,6 +1,9 @@
 using WeightSpace.Analysis.Alignment;
 using WeightSpace.Analysis.Trajectories.Ordering;
+using WeightSpace.Networks;
 using WeightSpace.Numerics;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Checkpoints;
 
 namespace WeightSpace.Tests.Analysis.Trajectories.Ordering;
 
@@ -132,5 +135,28 @@ public sealed class OrderPartsTests
         Assert.InRange(scores.AdjustedRand.Value, 0.5, 0.99);
         // What is left out is not judged.
         Assert.Equal(2, OrderScores.Of([.. found.Select((place, i) => i < 4 ? null : place)], truth, 1).Networks);
+    }
+
+    [Fact]
+    public void MoreThanOneArrayHoldsIsRefusedBeforeAnythingIsRead()
+    {
+        var group = new HugeGroup();
+        Assert.Contains("take fewer checkpoints", Assert.Throws<InputException>(() => OrderAnalysis.Run(group, false, 0, null, CancellationToken.None)).Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Three checkpoints of 4 GB each.</summary>
+    private sealed class HugeGroup : ICheckpointGroup
+    {
+        public string Name => "huge";
+
+        public IReadOnlyList<PackedTensor> Tensors { get; } = [new PackedTensor("weight", [1L << 30], 0)];
+
+        public long Count => 1L << 30;
+
+        public ParameterLayout? Symmetry => null;
+
+        public IReadOnlyList<CheckpointItem> Items { get; } = [.. Enumerable.Range(0, 3).Select(step => MemoryGroup.Item("network", step))];
+
+        public void Read(int item, long first, Span<float> values) => throw new InvalidOperationException("nothing was to be read");
     }
 }
