@@ -23,12 +23,13 @@ public sealed class WeightMatching
     private readonly float[] _reference;
     private readonly double[][] _referenceRows, _referenceIncoming; // by group, as Rows gives them
 
+    /// <param name="layout">Says which units may be reordered.</param>
     /// <param name="reference">Weights [parameter] to come near to.</param>
-    public WeightMatching(Architecture architecture, ReadOnlySpan<float> reference)
+    public WeightMatching(ParameterLayout layout, ReadOnlySpan<float> reference)
     {
-        if (reference.Length != architecture.Parameters.Count)
-            throw new ArgumentException($"the reference holds {reference.Length} weights, the architecture has {architecture.Parameters.Count}", nameof(reference));
-        _groups = UnitGroup.Of(architecture.Parameters);
+        if (reference.Length != layout.Count)
+            throw new ArgumentException($"the reference holds {reference.Length} weights, the layout has {layout.Count}", nameof(reference));
+        _groups = UnitGroup.Of(layout);
         _reference = reference.ToArray();
         _referenceRows = [.. _groups.Select(group => Rows(group, _reference, onlyIncoming: false))];
         _referenceIncoming = [.. _groups.Select(group => Rows(group, _reference, onlyIncoming: true))];

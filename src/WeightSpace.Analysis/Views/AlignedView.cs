@@ -40,7 +40,7 @@ public sealed class AlignedView : IView
         int parameters = architecture.Parameters.Count, rows = weights.Length / parameters;
         if (rows == 0 || weights.Length % parameters != 0)
             throw new ArgumentException($"{weights.Length} weights are no networks of {parameters}", nameof(weights));
-        var toFirst = new WeightMatching(architecture, weights.Span[..parameters]);
+        var toFirst = new WeightMatching(architecture.Parameters, weights.Span[..parameters]);
         float[] aligned = weights.ToArray();
         Parallel.For(0, rows, row => toFirst.Align(aligned.AsSpan(row * parameters, parameters)));
         var mean = new float[parameters];
@@ -51,7 +51,7 @@ public sealed class AlignedView : IView
                 sum += aligned[(row * parameters) + parameter];
             mean[parameter] = (float)(sum / rows);
         });
-        return new AlignedView(new WeightMatching(architecture, mean));
+        return new AlignedView(new WeightMatching(architecture.Parameters, mean));
     }
 
     public void Compute(Architecture architecture, ReadOnlySpan<float> weights, Span<float> features)

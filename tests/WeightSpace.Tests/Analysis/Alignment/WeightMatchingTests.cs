@@ -27,7 +27,7 @@ public sealed class WeightMatchingTests
             float[] reference = TestNetworks.Weights(architecture, seed);
             float[] copy = PermutedUnits.Shuffle(architecture, reference, seed);
             Assert.NotEqual(reference, copy);
-            new WeightMatching(architecture, reference).Align(copy);
+            new WeightMatching(architecture.Parameters, reference).Align(copy);
             Assert.Equal(reference, copy);
         }
     }
@@ -42,7 +42,7 @@ public sealed class WeightMatchingTests
         var noise = new RandomStream(10, RandomPurpose.Testing, 11);
         float[] noisy = [.. reference.Select(weight => weight + (0.1f * noise.NextNormal()))];
         float[] copy = PermutedUnits.Shuffle(architecture, noisy, 12);
-        new WeightMatching(architecture, reference).Align(copy);
+        new WeightMatching(architecture.Parameters, reference).Align(copy);
         Assert.Equal(noisy, copy);
     }
 
@@ -52,7 +52,7 @@ public sealed class WeightMatchingTests
         Architecture architecture = KnownArchitectures.Mlds(9, 8);
         float[] reference = TestNetworks.Weights(architecture, 1), other = TestNetworks.Weights(architecture, 2);
         float[] aligned = [.. other];
-        new WeightMatching(architecture, reference).Align(aligned);
+        new WeightMatching(architecture.Parameters, reference).Align(aligned);
         Assert.True(DenseVectors.SquaredDistance(reference, aligned) < DenseVectors.SquaredDistance(reference, other));
         // The function is in what no order of the units changes.
         float[] Invariant(float[] weights)
@@ -63,7 +63,7 @@ public sealed class WeightMatchingTests
         }
         Assert.All(Invariant(other).Zip(Invariant(aligned)), pair => Assert.Equal(pair.First, pair.Second, 1e-4 * Math.Max(1, Math.Abs(pair.First))));
         float[] again = [.. aligned];
-        new WeightMatching(architecture, reference).Align(again);
+        new WeightMatching(architecture.Parameters, reference).Align(again);
         Assert.Equal(aligned, again);
     }
 
@@ -71,7 +71,7 @@ public sealed class WeightMatchingTests
     public void AnotherLengthIsRefused()
     {
         Architecture architecture = TestNetworks.Parse("5: dense 4, dense 2");
-        Assert.Throws<ArgumentException>(() => new WeightMatching(architecture, new float[3]));
-        Assert.Throws<ArgumentException>(() => new WeightMatching(architecture, new float[architecture.Parameters.Count]).Align(new float[2]));
+        Assert.Throws<ArgumentException>(() => new WeightMatching(architecture.Parameters, new float[3]));
+        Assert.Throws<ArgumentException>(() => new WeightMatching(architecture.Parameters, new float[architecture.Parameters.Count]).Align(new float[2]));
     }
 }
