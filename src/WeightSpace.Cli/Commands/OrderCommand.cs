@@ -60,6 +60,8 @@ internal static class OrderCommand
         int copies = result.Checkpoints.Count(checkpoint => checkpoint.SameAs is not null);
         text.WriteLine($"'{result.Group}': {Units.Count(result.Checkpoints.Count)} checkpoints of {Units.Count(result.Parameters)} weights are of {Units.Count(result.Trajectories.Count)} networks"
             + $"{(copies > 0 ? $"; {Units.Count(copies)} are copies of others" : "")}{(result.LeftOut.Count > 0 ? $"; {Units.Count(result.LeftOut.Count)} left out, for their weights are not finite" : "")}");
+        if (result.UnitsReordered)
+            text.WriteLine("  hidden units stood in different orders; they were brought into one first");
         foreach (FoundTrajectory trajectory in result.Trajectories.Take(MostListed))
         {
             text.WriteLine($"  {trajectory.Number,4}: {Units.Count(trajectory.Checkpoints)} checkpoints from {trajectory.First} to {trajectory.Last}"

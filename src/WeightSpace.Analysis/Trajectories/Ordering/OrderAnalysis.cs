@@ -28,9 +28,10 @@ public sealed record FoundTrajectory(int Number, int Checkpoints, string First, 
 public sealed record NamedOrderScores(string Method, OrderScores Scores);
 
 /// <summary>What is known of a group of unlabelled checkpoints.</summary>
+/// <param name="UnitsReordered">Whether hidden units stood in different orders and were brought into one first.</param>
 /// <param name="LeftOut">Checkpoints with weights that are not finite.</param>
 /// <param name="Scores">Held against the truth, where it is known: this method first, then simple rules that were told the number of networks.</param>
-public sealed record OrderResult(string Group, int Parameters, IReadOnlyList<FoundTrajectory> Trajectories, IReadOnlyList<FoundCheckpoint> Checkpoints, IReadOnlyList<string> LeftOut, IReadOnlyList<NamedOrderScores> Scores);
+public sealed record OrderResult(string Group, int Parameters, bool UnitsReordered, IReadOnlyList<FoundTrajectory> Trajectories, IReadOnlyList<FoundCheckpoint> Checkpoints, IReadOnlyList<string> LeftOut, IReadOnlyList<NamedOrderScores> Scores);
 
 /// <summary>Asks a group of checkpoints which belong together and in which order, without looking at what is said of them.</summary>
 public static class OrderAnalysis
@@ -54,9 +55,14 @@ public static class OrderAnalysis
             throw new InputException($"{group.Name}: no checkpoint has finite weights; there is nothing to put in order");
         int[] sizes = [.. group.Tensors.Select(tensor => (int)tensor.Elements)];
         RecoveredTrajectories recovered;
-        progress?.Invoke("looking for paths", 0, 1);
+        bool isReordered;
         using (FloatRows rows = FloatRows.Copy(weights.AsMemory(0, items.Count * columns), items.Count, columns, centre: false))
+        {
+            progress?.Invoke("aligning hidden units", 0, 1);
+            isReordered = group.Symmetry is { } layout && SharedUnitOrder.Restore(rows, layout, stop);
+            progress?.Invoke("looking for paths", 0, 1);
             recovered = TrajectoryRecovery.Find(rows, DirectionSigns.Of(rows, sizes), stop);
+        }
         var scores = new List<NamedOrderScores>();
         if (Truth(group, items) is { } truth)
         {
@@ -64,7 +70,7 @@ public static class OrderAnalysis
             if (withBaselines)
                 scores.AddRange(Baselines(weights, columns, recovered, truth, seed, stop));
         }
-        return Describe(group, columns, items, leftOut, recovered, scores);
+        return Describe(group, columns, isReordered, items, leftOut, recovered, scores);
     }
 
     private static void Check(ICheckpointGroup group)
@@ -141,13 +147,13 @@ public static class OrderAnalysis
         }
     }
 
-    private static OrderResult Describe(ICheckpointGroup group, int columns, List<int> items, List<string> leftOut, RecoveredTrajectories recovered, List<NamedOrderScores> scores)
+    private static OrderResult Describe(ICheckpointGroup group, int columns, bool isReordered, List<int> items, List<string> leftOut, RecoveredTrajectories recovered, List<NamedOrderScores> scores)
     {
         string Name(int i) => group.Items[items[i]].Name;
         FoundTrajectory[] trajectories = [.. recovered.Trajectories.Select((trajectory, index) => new FoundTrajectory(index + 1, trajectory.Checkpoints.Length, Name(trajectory.Checkpoints[0]),
             Name(trajectory.Checkpoints[^1]), trajectory.Parent is { } parent ? Name(parent) : null, trajectory.Direction, trajectory.Separation))];
         (int Trajectory, int Place)?[] places = Places(items.Count, recovered.Trajectories.Select(trajectory => trajectory.Checkpoints));
         FoundCheckpoint[] checkpoints = [.. places.Select((place, i) => new FoundCheckpoint(Name(i), place?.Trajectory + 1, place?.Place + 1, recovered.SameAs.TryGetValue(i, out int other) ? Name(other) : null))];
-        return new OrderResult(group.Name, columns, trajectories, checkpoints, leftOut, scores);
+        return new OrderResult(group.Name, columns, isReordered, trajectories, checkpoints, leftOut, scores);
     }
 }

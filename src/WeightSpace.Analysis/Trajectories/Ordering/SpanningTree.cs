@@ -40,6 +40,39 @@ internal static class SpanningTree
         return edges;
     }
 
+    /// <summary>The least edges that join all of <paramref name="count"/> checkpoints, where only some distances are known (Kruskal, 1956); they join all.</summary>
+    public static List<TreeEdge> Of(int count, IReadOnlyDictionary<(int One, int Other), float> squared)
+    {
+        var edges = new List<TreeEdge>(Math.Max(0, count - 1));
+        var sets = new DisjointSets(count);
+        foreach (((int one, int other), float value) in squared.OrderBy(pair => pair.Value).ThenBy(pair => pair.Key))
+        {
+            if (sets.Join(one, other))
+                edges.Add(new TreeEdge(one, other, value));
+        }
+        return edges;
+    }
+
+    /// <summary>The edges of a tree from its checkpoint 0 outwards, each turned away from it.</summary>
+    public static IEnumerable<(int From, int To)> Outwards(int count, IEnumerable<TreeEdge> edges)
+    {
+        ILookup<int, int> neighbours = edges.SelectMany(edge => new[] { (edge.From, edge.To), (From: edge.To, To: edge.From) }).ToLookup(edge => edge.From, edge => edge.To);
+        var isReached = new bool[count];
+        var queue = new Queue<int>([0]);
+        isReached[0] = true;
+        while (queue.TryDequeue(out int from))
+        {
+            foreach (int to in neighbours[from])
+            {
+                if (isReached[to])
+                    continue;
+                isReached[to] = true;
+                queue.Enqueue(to);
+                yield return (from, to);
+            }
+        }
+    }
+
     /// <summary>The ends of the longest path in the minimum spanning tree where an edge is as long as its squared length, as indices into <paramref name="members"/>.</summary>
     public static (int One, int Other) Ends(CheckpointDistances distances, int[] members)
     {
@@ -83,19 +116,34 @@ internal static class SpanningTree
     /// <summary>The parts into which the tree falls without the edges longer than a bound, each ascending, in the order of their first members.</summary>
     public static int[][] Parts(int count, IEnumerable<TreeEdge> edges, float bound)
     {
-        int[] root = [.. Enumerable.Range(0, count)];
-        int Find(int i)
-        {
-            while (root[i] != i)
-                i = root[i] = root[root[i]];
-            return i;
-        }
+        var sets = new DisjointSets(count);
         foreach (TreeEdge edge in edges)
         {
-            (int a, int b) = (Find(edge.From), Find(edge.To));
-            if (edge.Squared <= bound && a != b)
-                root[Math.Max(a, b)] = Math.Min(a, b);
+            if (edge.Squared <= bound)
+                sets.Join(edge.From, edge.To);
         }
-        return [.. Enumerable.Range(0, count).GroupBy(Find).Select(part => part.ToArray())];
+        return [.. Enumerable.Range(0, count).GroupBy(sets.Find).Select(part => part.ToArray())];
+    }
+}
+
+/// <summary>Which of some things belong together (Tarjan, 1975).</summary>
+internal sealed class DisjointSets(int count)
+{
+    private readonly int[] _root = [.. Enumerable.Range(0, count)];
+
+    /// <summary>The least member of the set of <paramref name="i"/>.</summary>
+    public int Find(int i)
+    {
+        while (_root[i] != i)
+            i = _root[i] = _root[_root[i]];
+        return i;
+    }
+
+    /// <summary>Joins two sets; false if they were one.</summary>
+    public bool Join(int one, int other)
+    {
+        (int a, int b) = (Find(one), Find(other));
+        _root[Math.Max(a, b)] = Math.Min(a, b);
+        return a != b;
     }
 }

@@ -80,7 +80,19 @@ public static class TrajectoryRecovery
     internal static int[][] Families(CheckpointDistances distances, int[] members)
     {
         List<TreeEdge> tree = SpanningTree.Of(distances, members);
-        float[] squared = [.. tree.Select(edge => edge.Squared).OrderDescending()];
+        if (LongestOfAFamily([.. tree.Select(edge => edge.Squared)]) is not { } longest)
+            return [members];
+        var indexOf = new Dictionary<int, int>();
+        foreach (int member in members)
+            indexOf.Add(member, indexOf.Count);
+        int[][] parts = SpanningTree.Parts(members.Length, tree.Select(edge => new TreeEdge(indexOf[edge.From], indexOf[edge.To], edge.Squared)), longest);
+        return [.. parts.Select(part => part.Select(i => members[i]).ToArray())];
+    }
+
+    /// <summary>The longest edge of a spanning tree that does not end a family, squared; null where all are one family.</summary>
+    internal static float? LongestOfAFamily(float[] squared)
+    {
+        Array.Sort(squared, (a, b) => b.CompareTo(a));
         int cut = -1;
         double ratio = FamilyGap * FamilyGap;
         for (int i = 0; i < squared.Length / LeastPerFamily; i++)
@@ -89,13 +101,7 @@ public static class TrajectoryRecovery
             if (here >= ratio)
                 (ratio, cut) = (here, i);
         }
-        if (cut < 0)
-            return [members];
-        var indexOf = new Dictionary<int, int>();
-        foreach (int member in members)
-            indexOf.Add(member, indexOf.Count);
-        int[][] parts = SpanningTree.Parts(members.Length, tree.Select(edge => new TreeEdge(indexOf[edge.From], indexOf[edge.To], edge.Squared)), squared[cut + 1]);
-        return [.. parts.Select(part => part.Select(i => members[i]).ToArray())];
+        return cut < 0 ? null : squared[cut + 1];
     }
 
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
