@@ -122,7 +122,7 @@ public static class LineageRecovery
             parents[trained[y]] = trained[x];
             edges.Add(new LineageEdge(trained[x], trained[y], kind, forward, Math.Min(1, forward + backward), forward >= LeastDirection * (forward + backward) && forward > 0));
         }
-        HangOnCopies(edges, parents, untrained, orders, distances);
+        HangOnCopies(edges, parents, untrained, orders, distances, models[0].Length);
         int root = Array.IndexOf(shape.Roots, shape.Roots.Max());
         return (edges, shape.Sets[root].Length > 1 ? [[.. shape.Sets[root].Select(i => trained[i])]] : []);
     }
@@ -142,7 +142,7 @@ public static class LineageRecovery
     }
 
     /// <summary>A model that stands nearer to a changed copy than to the parent that was found for it was trained from the copy.</summary>
-    private static void HangOnCopies(List<LineageEdge> edges, int[] parents, UntrainedRelation?[] untrained, int[] orders, TreeDistances distances)
+    private static void HangOnCopies(List<LineageEdge> edges, int[] parents, UntrainedRelation?[] untrained, int[] orders, TreeDistances distances, int weights)
     {
         int[] copies = [.. Enumerable.Range(0, untrained.Length).Where(i => untrained[i] is { Kind: not RelationKind.Averaged })];
         for (int e = 0; e < edges.Count && copies.Length > 0; e++)
@@ -152,7 +152,11 @@ public static class LineageRecovery
                 continue;
             int child = edge.Child;
             int nearest = copies.MinBy(copy => (distances.Squared[copy, child], orders[copy] != orders[child]));
-            bool isNearer = distances.Squared[nearest, child] < Nearer * distances.Squared[edge.Parent, child];
+            // Seen from the copy's original it lies in the direction of the copy, by more than chance: siblings that moved alike are near to each other's copies as well.
+            int original = untrained[nearest]!.Parent;
+            double change = distances.Squared[nearest, original], toward = (distances.Squared[original, child] + change - distances.Squared[nearest, child]) / 2;
+            bool isNearer = distances.Squared[nearest, child] < Nearer * distances.Squared[edge.Parent, child]
+                && toward > Math.Max(0.5 * change, 5 * Math.Sqrt(change * distances.Squared[original, child] / weights));
             bool isTwin = untrained[nearest] is { Kind: RelationKind.Permuted } twin && twin.Parent == edge.Parent && orders[nearest] == orders[child] && orders[edge.Parent] != orders[child];
             if ((!isNearer && !isTwin) || Descends(nearest, child, parents))
                 continue;
