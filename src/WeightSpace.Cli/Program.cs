@@ -42,6 +42,8 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     MapCommand.Create(Context),
     TrackCommand.Create(Context),
     OrderCommand.Create(Context),
+    LineageCommand.Create(Context),
+    DeriveCommand.Create(Context),
     SampleCommand.Create(Context),
     PublishCommand.Create(Context),
     UnpackCommand.Create(Context),

@@ -53,6 +53,10 @@ public enum RandomPurpose : uint
     PathSketch = 31,
     /// <summary>Networks that are drawn from a larger population to be tracked.</summary>
     Tracking = 32,
+    /// <summary>Models that are changed without training: noise, orders of hidden units; item = the model and the change.</summary>
+    Derivation = 33,
+    /// <summary>Reorderings that related weights are held against; item = pair.</summary>
+    Relations = 34,
     /// <summary>Tests and benchmarks.</summary>
     Testing = 255,
 }

@@ -36,19 +36,26 @@ public sealed class WeightMatching
     }
 
     /// <summary>Reorders the hidden units of <paramref name="weights"/> [parameter] in place. Several threads may do so at once.</summary>
-    public void Align(Span<float> weights)
+    /// <returns>For each group of units the order that does it, as <see cref="UnitGroup.Reorder"/> takes it. [group][unit]</returns>
+    public int[][] Align(Span<float> weights)
     {
         if (weights.Length != _reference.Length)
             throw new ArgumentException($"the block holds {weights.Length} weights, the reference {_reference.Length}", nameof(weights));
         float[] fromInputs = weights.ToArray();
+        int[][] orders = [.. _groups.Select(group => Enumerable.Range(0, group.Units).ToArray())], ordersFromInputs = new int[_groups.Count][];
         for (int g = 0; g < _groups.Count; g++)
-            _groups[g].Reorder(BestOrder(_groups[g].Units, _referenceIncoming[g], Rows(_groups[g], fromInputs, onlyIncoming: true)), fromInputs);
-        if (Descend(fromInputs) < Descend(weights))
-            fromInputs.CopyTo(weights);
+        {
+            ordersFromInputs[g] = BestOrder(_groups[g].Units, _referenceIncoming[g], Rows(_groups[g], fromInputs, onlyIncoming: true));
+            _groups[g].Reorder(ordersFromInputs[g], fromInputs);
+        }
+        if (Descend(fromInputs, ordersFromInputs) >= Descend(weights, orders))
+            return orders;
+        fromInputs.CopyTo(weights);
+        return ordersFromInputs;
     }
 
-    /// <summary>Reorders layer after layer until none comes nearer; returns the squared distance to the reference.</summary>
-    private double Descend(Span<float> weights)
+    /// <summary>Reorders layer after layer until none comes nearer, and keeps what was done in the orders; returns the squared distance to the reference.</summary>
+    private double Descend(Span<float> weights, int[][] orders)
     {
         double distance = DenseVectors.SquaredDistance(_reference, weights);
         bool moved = true;
@@ -65,9 +72,14 @@ public sealed class WeightMatching
                 double nearer = DenseVectors.SquaredDistance(_reference, weights);
                 // Less than rounding is no gain, or two orders could take turns for ever.
                 if (nearer < distance - (1e-9 * distance))
+                {
                     (distance, moved) = (nearer, true);
+                    orders[g] = [.. order.Select(unit => orders[g][unit])];
+                }
                 else
+                {
                     group.Reorder(Inverse(order), weights);
+                }
             }
         }
         return distance;

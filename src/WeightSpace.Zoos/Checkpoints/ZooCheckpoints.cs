@@ -105,6 +105,7 @@ internal sealed class ZooGroup : ICheckpointGroup
         }
         Add("train_loss", CsvWriter.Format(row.TrainLoss));
         Add("eval_accuracy", CsvWriter.Format(row.EvalAccuracy));
+        Add("parent", network.Parent ?? "");
         Add("attack_success", CsvWriter.Format(row.AttackSuccess));
         for (int i = 0; i < factors.Length; i++)
             Add(factors[i], network.Factors[i]);
