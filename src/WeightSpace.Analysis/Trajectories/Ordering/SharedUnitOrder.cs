@@ -40,7 +40,7 @@ internal static class SharedUnitOrder
         Measure(rows, layout, SpanningTree.Of(bySorted, all).Select(edge => (edge.From, edge.To)).Concat(all.SelectMany(i => Nearest.Of(bySorted.Row(i), i, Neighbours).Select(j => (i, j)))), known, stop);
         List<TreeEdge> tree = SpanningTree.Of(rows.Count, known);
         // What is one network may still be in parts, where a long step led past all nearest ones.
-        int[][] parts = Parts(rows.Count, tree);
+        int[][] parts = TrajectoryRecovery.Families(rows.Count, tree);
         if (parts.Length is > 1 and <= MostFamilies)
         {
             Measure(rows, layout, Closest(bySorted, parts), known, stop);
@@ -92,9 +92,6 @@ internal static class SharedUnitOrder
         new WeightMatching(layout, rows[to]).Align(weights);
         return (weights, DenseVectors.SquaredDistance(rows[to], weights));
     }
-
-    private static int[][] Parts(int count, List<TreeEdge> tree) =>
-        TrajectoryRecovery.LongestOfAFamily([.. tree.Select(edge => edge.Squared)]) is { } longest ? SpanningTree.Parts(count, tree, longest) : [[.. Enumerable.Range(0, count)]];
 
     /// <summary>Of every two parts the pair that is nearest.</summary>
     private static IEnumerable<(int One, int Other)> Closest(CheckpointDistances distances, int[][] parts)

@@ -32,8 +32,11 @@ public static class TrajectoryRecovery
     /// <summary>An edge of the spanning tree ends a family where it is so many times longer than the next shorter one.</summary>
     private const double FamilyGap = 1.5;
 
-    /// <summary>At most this share of the edges of the tree end a family: a network has at least about so many checkpoints.</summary>
+    /// <summary>A network has at least so many checkpoints.</summary>
     private const int LeastPerFamily = 3;
+
+    /// <summary>But for this share of all: outliers.</summary>
+    private const double MostAlone = 0.05;
 
     /// <summary>Rounds of <see cref="CommonMotion"/>; more change little.</summary>
     private const int Rounds = 6;
@@ -79,29 +82,26 @@ public static class TrajectoryRecovery
     /// <summary>Splits the spanning tree at its longest edges, where the ratio of one edge to the next shorter one is largest and large enough.</summary>
     internal static int[][] Families(CheckpointDistances distances, int[] members)
     {
-        List<TreeEdge> tree = SpanningTree.Of(distances, members);
-        if (LongestOfAFamily([.. tree.Select(edge => edge.Squared)]) is not { } longest)
-            return [members];
         var indexOf = new Dictionary<int, int>();
         foreach (int member in members)
             indexOf.Add(member, indexOf.Count);
-        int[][] parts = SpanningTree.Parts(members.Length, tree.Select(edge => new TreeEdge(indexOf[edge.From], indexOf[edge.To], edge.Squared)), longest);
+        int[][] parts = Families(members.Length, [.. SpanningTree.Of(distances, members).Select(edge => new TreeEdge(indexOf[edge.From], indexOf[edge.To], edge.Squared))]);
         return [.. parts.Select(part => part.Select(i => members[i]).ToArray())];
     }
 
-    /// <summary>The longest edge of a spanning tree that does not end a family, squared; null where all are one family.</summary>
-    internal static float? LongestOfAFamily(float[] squared)
+    /// <summary>The same of a spanning tree of <paramref name="count"/> checkpoints.</summary>
+    internal static int[][] Families(int count, List<TreeEdge> tree)
     {
-        Array.Sort(squared, (a, b) => b.CompareTo(a));
-        int cut = -1;
-        double ratio = FamilyGap * FamilyGap;
-        for (int i = 0; i < squared.Length / LeastPerFamily; i++)
+        float[] squared = [.. tree.Select(edge => edge.Squared).OrderDescending()];
+        double Ratio(int i) => squared[i] / Math.Max(squared[i + 1], float.Epsilon);
+        foreach (int cut in Enumerable.Range(0, squared.Length / LeastPerFamily).Where(i => Ratio(i) >= FamilyGap * FamilyGap).OrderByDescending(Ratio))
         {
-            double here = squared[i] / Math.Max(squared[i + 1], float.Epsilon);
-            if (here >= ratio)
-                (ratio, cut) = (here, i);
+            int[][] parts = SpanningTree.Parts(count, tree, squared[cut + 1]);
+            // A gap between the steps of one part of the training and those of another (a fine-tune at a tenth of the rate) would leave the longer ones' checkpoints alone.
+            if (parts.Where(part => part.Length < LeastPerFamily).Sum(part => part.Length) <= MostAlone * count)
+                return parts;
         }
-        return cut < 0 ? null : squared[cut + 1];
+        return [[.. Enumerable.Range(0, count)]];
     }
 
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
