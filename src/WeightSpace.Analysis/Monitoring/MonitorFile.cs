@@ -42,6 +42,7 @@ public static class MonitorFile
             }
             json.WriteEndArray();
             WriteNumbers(json, "maxima", monitor.Maxima);
+            WriteNumbers(json, "heights", [monitor.Usual.Instant, monitor.Usual.Lasting, monitor.Usual.Slow]);
             json.WriteStartArray("steps"u8);
             for (int place = 0; place < monitor.Steps.Count; place++)
             {
@@ -107,6 +108,9 @@ public static class MonitorFile
             throw new InvalidDataException($"maxima: found {maxima.Length}, which cannot promise a share of {rate}");
         if (maxima.Any(value => !double.IsFinite(value)) || !maxima.SequenceEqual(maxima.Order()))
             throw new InvalidDataException("maxima: expected finite numbers, ascending");
+        double[] heights = Numbers(root, "heights", 3);
+        if (!heights.All(height => height > 0))
+            throw new InvalidDataException("heights: expected numbers above 0");
         int features = new StepFeatures(tensors).Count;
         var steps = new List<long>();
         var models = new List<StepModel?>();
@@ -120,7 +124,7 @@ public static class MonitorFile
         }
         if (models.All(model => model is null))
             throw new InvalidDataException("steps: none has a model");
-        var monitor = new PathMonitor(root.String("reference"), tensors, [.. steps], rate, maxima, [.. models]);
+        var monitor = new PathMonitor(root.String("reference"), tensors, [.. steps], rate, maxima, [.. models], new ChartHeights(heights[0], heights[1], heights[2]));
         if (root.Double("threshold") != monitor.Threshold)
             throw new InvalidDataException($"threshold: found {root.Double("threshold")}, the maxima give {monitor.Threshold}");
         root.Done();
@@ -137,14 +141,15 @@ public static class MonitorFile
         WriteMatrix(json, "whitening", model.Whitening);
         WriteNumbers(json, "instant", [model.Instant.Mean, model.Instant.Deviation]);
         WriteNumbers(json, "lasting", [model.Lasting.Mean, model.Lasting.Deviation]);
+        WriteNumbers(json, "slow", [model.Slow.Mean, model.Slow.Deviation]);
     }
 
     private static StepModel ReadModel(JsonReader step, int features)
     {
-        double[] instant = Numbers(step, "instant", 2), lasting = Numbers(step, "lasting", 2);
+        double[] instant = Numbers(step, "instant", 2), lasting = Numbers(step, "lasting", 2), slow = Numbers(step, "slow", 2);
         var model = new StepModel(Numbers(step, "means", features), Numbers(step, "scales", features), step.Has("slopes") ? Matrix(step, "slopes", features) : null, Numbers(step, "deviations", features),
-            Matrix(step, "whitening", features), (instant[0], instant[1]), (lasting[0], lasting[1]));
-        if (!model.Scales.Concat(model.Deviations).Append(instant[1]).Append(lasting[1]).All(value => value > 0))
+            Matrix(step, "whitening", features), (instant[0], instant[1]), (lasting[0], lasting[1]), (slow[0], slow[1]));
+        if (!model.Scales.Concat(model.Deviations).Append(instant[1]).Append(lasting[1]).Append(slow[1]).All(value => value > 0))
             throw new InvalidDataException($"{step.Path}: expected scales and deviations above 0");
         return model;
     }

@@ -1,3 +1,4 @@
+using WeightSpace.Analysis.Statistics;
 using WeightSpace.Analysis.Trajectories;
 using WeightSpace.Numerics;
 using WeightSpace.Zoos;
@@ -27,6 +28,9 @@ public static class MonitorFit
 {
     /// <summary>Most steps of a monitor.</summary>
     public const int MostSteps = PathPass.MostCheckpoints;
+
+    /// <summary>Of a chart, in standard deviations: a lower one would make nothing of its scale.</summary>
+    private const double LeastHeight = 1;
 
     /// <summary>Reads the population and learns from it.</summary>
     /// <param name="title">What people call it.</param>
@@ -94,18 +98,20 @@ public static class MonitorFit
         new RandomStream(options.Seed, RandomPurpose.Folds).Permute(order);
         for (int i = 0; i < networks; i++)
             fold[order[i]] = i % folds;
-        double[] maxima = new double[networks];
+        var highest = new ChartHeights[networks];
         int done = 0;
         // Nobody is judged by what was learned from himself.
         Parallel.For(0, folds, new ParallelOptions { CancellationToken = cancellation }, held =>
         {
             StepModel?[] models = Models([.. Enumerable.Range(0, networks).Where(n => fold[n] != held).Select(n => features[n])]);
             foreach (int n in Enumerable.Range(0, networks).Where(n => fold[n] == held))
-                maxima[n] = Maximum(models, features[n]);
+                highest[n] = Highest(models, features[n]);
             progress?.Report(new AnalysisProgress("cross-fitting", Interlocked.Increment(ref done), folds));
         });
-        Array.Sort(maxima);
-        return new PathMonitor(title, tensors, steps, options.FalseAlarms, maxima, Models(features));
+        double Usual(Func<ChartHeights, double> chart) => Math.Max(LeastHeight, Intervals.Percentile([.. highest.Select(chart).Order()], 1 - options.FalseAlarms));
+        var usual = new ChartHeights(Usual(path => path.Instant), Usual(path => path.Lasting), Usual(path => path.Slow));
+        double[] maxima = [.. highest.Select(path => path.Over(usual)).Order()];
+        return new PathMonitor(title, tensors, steps, options.FalseAlarms, maxima, Models(features), usual);
     }
 
     /// <summary>A model for each step that all networks have features at.</summary>
@@ -124,18 +130,19 @@ public static class MonitorFit
         return models;
     }
 
-    private static double Maximum(StepModel?[] models, double[]?[] features)
+    /// <summary>How high each chart goes on a path.</summary>
+    private static ChartHeights Highest(StepModel?[] models, double[]?[] features)
     {
-        double most = double.NegativeInfinity;
+        ChartHeights highest = new(double.NegativeInfinity, double.NegativeInfinity, double.NegativeInfinity);
         ChartState? state = null;
         for (int k = 0; k < models.Length; k++)
         {
             if (models[k] is not { } model || features[k] is not { } row)
                 continue;
             (ChartPoint point, state) = model.Judge(row, state ?? ChartState.Begin(row.Length));
-            most = Math.Max(most, point.Statistic);
+            highest = new ChartHeights(Math.Max(highest.Instant, point.Heights.Instant), Math.Max(highest.Lasting, point.Heights.Lasting), Math.Max(highest.Slow, point.Heights.Slow));
         }
-        return most;
+        return highest;
     }
 
     private static void Require(MonitorOptions options)

@@ -38,7 +38,7 @@ public sealed class PathGate
     private readonly PathMonitor? _monitor;
     private readonly double? _most;
     private readonly MonitorChart? _chart;
-    private string? _dueSince;
+    private CheckpointMeasures? _dueSince;
 
     /// <param name="monitor">Null: paths are not compared with any reference.</param>
     /// <param name="maxDistance">As a share of the tested version's norm; null: any distance will do.</param>
@@ -59,20 +59,26 @@ public sealed class PathGate
         if (_most is { } most && since is not null && since.Relative > most)
             return Due(row, PathVerdict.RetestDue, string.Create(CultureInfo.InvariantCulture, $"it is {since.Relative:0.0000} of its norm away from the tested version '{since.Tested}', more than {most}"), answer?.Statistic);
         if (_dueSince is { } earlier)
-            return new PathJudgement(PathVerdict.RetestDue, $"a re-test is due since '{earlier}', and no version was accepted since", answer?.Statistic, true);
+            return new PathJudgement(PathVerdict.RetestDue, $"a re-test is due since '{earlier.Name}', and no version was accepted since", answer?.Statistic, true);
         return new PathJudgement(PathVerdict.OnPath, answer is { Statistic: null } ? $"not compared with the reference: {answer.Why}" : "", answer?.Statistic, false);
     }
 
-    /// <summary>A version was tested and found good: what was due is no longer, and evidence is gathered anew.</summary>
-    public void Accept()
+    /// <summary>Whether a re-test is due, and the checkpoint that it has been due since.</summary>
+    public CheckpointMeasures? DueSince => _dueSince;
+
+    /// <summary>A version was tested and found good: what was due up to it is no longer, and evidence is gathered anew. An older version than the one that a re-test is due since changes nothing.</summary>
+    /// <param name="version">It has been judged.</param>
+    public void Accept(CheckpointMeasures version)
     {
+        if (_dueSince is { Step: { } due } && version.Step is { } step && step < due)
+            return;
         _dueSince = null;
         _chart?.Reset();
     }
 
     private PathJudgement Due(CheckpointMeasures row, PathVerdict verdict, string reason, double? statistic)
     {
-        _dueSince ??= row.Name;
+        _dueSince ??= row;
         return new PathJudgement(verdict, reason, statistic, true);
     }
 }

@@ -16,9 +16,9 @@ public sealed class PathMonitor
     private readonly Dictionary<long, int> _places;
 
     /// <param name="maxima">Sorted ascending.</param>
-    internal PathMonitor(string reference, IReadOnlyList<PackedTensor> tensors, long[] steps, double falseAlarms, double[] maxima, StepModel?[] models)
+    internal PathMonitor(string reference, IReadOnlyList<PackedTensor> tensors, long[] steps, double falseAlarms, double[] maxima, StepModel?[] models, ChartHeights usual)
     {
-        (Reference, Tensors, Steps, FalseAlarms, Maxima, _models) = (reference, tensors, steps, falseAlarms, maxima, models);
+        (Reference, Tensors, Steps, FalseAlarms, Maxima, Usual, _models) = (reference, tensors, steps, falseAlarms, maxima, usual, models);
         Features = new StepFeatures(tensors);
         _places = steps.Select((step, place) => (step, place)).ToDictionary(pair => pair.step, pair => pair.place);
         Threshold = maxima[Rank(maxima.Length, falseAlarms) - 1];
@@ -57,6 +57,9 @@ public sealed class PathMonitor
 
     /// <summary>What the models are, by step; null at the first steps.</summary>
     internal IReadOnlyList<StepModel?> Models => _models;
+
+    /// <summary>What one in 1 / rate of unchanged networks exceeds on each chart.</summary>
+    internal ChartHeights Usual { get; }
 
     /// <summary>The place of the threshold among n sorted maxima, from 1: ceil((n + 1)(1 - rate)); more than n where there are too few.</summary>
     public static int Rank(int networks, double falseAlarms) => (int)Math.Ceiling(((networks + 1) * (1 - falseAlarms)) - 1e-9);
@@ -134,8 +137,8 @@ public sealed class MonitorChart
             return new MonitorAnswer(null, "the checkpoint before it could not be compared, from which this one would be expected", false);
         }
         _state = next;
-        bool isAlarm = point.Statistic > _monitor.Threshold;
-        return new MonitorAnswer(point.Statistic, Explain(point), isAlarm);
+        double statistic = point.Heights.Over(_monitor.Usual);
+        return new MonitorAnswer(statistic, Explain(point), statistic > _monitor.Threshold);
     }
 
     /// <summary>Forgets the evidence so far, as behind a version that was tested and found good.</summary>
@@ -160,14 +163,15 @@ public sealed class MonitorChart
 
     private string Explain(ChartPoint point)
     {
+        bool isSudden = point.Heights.Instant / _monitor.Usual.Instant >= point.Heights.Over(_monitor.Usual);
+        double[] deviations = isSudden ? point.Surprises : point.Wandered;
         int most = 0;
-        for (int i = 1; i < point.Surprises.Length; i++)
+        for (int i = 1; i < deviations.Length; i++)
         {
-            if (Math.Abs(point.Surprises[i]) > Math.Abs(point.Surprises[most]))
+            if (Math.Abs(deviations[i]) > Math.Abs(deviations[most]))
                 most = i;
         }
-        string kind = point.Instant >= point.Lasting ? "a sudden change" : "a change that lasts";
-        string size = Math.Abs(point.Surprises[most]).ToString("0.0", CultureInfo.InvariantCulture);
-        return $"{kind}; {_monitor.Features.Names[most]} is {size} standard deviations {(point.Surprises[most] > 0 ? "above" : "below")} what the reference leads to expect";
+        string size = Math.Abs(deviations[most]).ToString("0.0", CultureInfo.InvariantCulture), side = deviations[most] > 0 ? "above" : "below";
+        return $"{(isSudden ? "a sudden change" : "a change that lasts")}; {_monitor.Features.Names[most]} is {size} standard deviations {side} what the reference leads to expect{(isSudden ? "" : ", over the last checkpoints")}";
     }
 }

@@ -60,7 +60,7 @@ public static class PathReview
         return judged;
     }
 
-    /// <summary>Whether a checkpoint is the version that somebody names: by its step, its name, or the end of its name.</summary>
+    /// <summary>Whether a checkpoint is the version that somebody names: by its step or its name.</summary>
     public static bool IsVersion(string name, long? step, string version) =>
         (long.TryParse(version, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out long number) && step == number) || name == version;
 
@@ -79,7 +79,7 @@ public static class PathReview
             if (tested is not null && number >= 0 && IsVersion(row.Name, row.Step, tested))
             {
                 from = number;
-                gate.Accept();
+                gate.Accept(row);
                 judged[index] = judged[index] with { Judgement = judged[index].Judgement with { IsRetestDue = false } };
             }
         }

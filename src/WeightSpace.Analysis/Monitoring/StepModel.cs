@@ -3,27 +3,37 @@ namespace WeightSpace.Analysis.Monitoring;
 /// <summary>Where a chart stands on one path: what it must know of the checkpoints before.</summary>
 /// <param name="Scores">The standardised features of the checkpoint before; null where it had none.</param>
 /// <param name="Average">The moving average of the whitened surprises, [features].</param>
-/// <param name="Averaged">How many surprises are in it.</param>
-internal sealed record ChartState(double[]? Scores, double[] Average, int Averaged)
+/// <param name="Slow">The slower moving average of each feature's own surprise, [features].</param>
+/// <param name="Averaged">How many surprises are in them.</param>
+internal sealed record ChartState(double[]? Scores, double[] Average, double[] Slow, int Averaged)
 {
-    public static ChartState Begin(int features) => new(null, new double[features], 0);
+    public static ChartState Begin(int features) => new(null, new double[features], new double[features], 0);
 }
 
-/// <summary>What a chart says of a checkpoint.</summary>
-/// <param name="Instant">How unusual this update is, in standard deviations of the reference.</param>
-/// <param name="Lasting">The same of the moving average of this and those before.</param>
-/// <param name="Surprises">By feature: how far it is from what was expected, in standard deviations.</param>
-internal sealed record ChartPoint(double Instant, double Lasting, double[] Surprises)
+/// <summary>How high the three charts are, in standard deviations of the reference.</summary>
+/// <param name="Instant">How unusual one update is.</param>
+/// <param name="Lasting">The same of the moving average of updates.</param>
+/// <param name="Slow">The same of the slower moving average of the one feature that has wandered farthest.</param>
+internal sealed record ChartHeights(double Instant, double Lasting, double Slow)
 {
-    public double Statistic => Math.Max(Instant, Lasting);
+    /// <summary>
+    /// One number for a checkpoint, about 1 at the threshold: the highest chart over what one in 1 / rate of unchanged networks exceeds on it. So all charts have the same share in the false alarms: sudden
+    /// jumps, of which sound training has a few, do not hide small changes that last.
+    /// </summary>
+    public double Over(ChartHeights usual) => Math.Max(Instant / usual.Instant, Math.Max(Lasting / usual.Lasting, Slow / usual.Slow));
 }
+
+/// <summary>What the charts say of a checkpoint.</summary>
+/// <param name="Surprises">By feature: how far it is from what was expected, in standard deviations.</param>
+/// <param name="Wandered">The same of the slower moving averages.</param>
+internal sealed record ChartPoint(ChartHeights Heights, double[] Surprises, double[] Wandered);
 
 /// <summary>
 /// How the networks of a reference behave at one of their steps. Features x are standardised over the networks, z = (x - mean) / scale; what the same network's z at the step before says of them is
 /// taken off (a ridge regression), r = z - B z'; r is whitened, e = W r with W'W the inverse of its covariance. Then
 /// T^2 = |e|^2 (Hotelling, 1947) tells a sudden change, and |E|^2 / var of the moving average E = l e + (1 - l) E' a small one that lasts (the multivariate EWMA chart: Lowry, Woodall, Champ and Rigdon,
-/// Technometrics 34, 1992; the idea to add up evidence since the last sound moment is Page's, Biometrika 41, 1954). Both are chi-squared for normal features; their cube roots are nearly
-/// normal (Wilson and Hilferty, 1931), and are standardised once more by what the reference networks themselves had.
+/// Technometrics 34, 1992; a single large e counts for no more than a large one by chance, so that one jump is no lasting change; and max |s| / sd of averages s = m r / sd(r) + (1 - m) s' of each feature, slower still, what goes into one direction for long; the idea to add up evidence since the last sound moment is Page's, Biometrika 41, 1954). The first two are chi-squared for normal features; their cube roots are nearly
+/// normal (Wilson and Hilferty, 1931). All three are standardised once more by what the reference networks themselves had.
 /// </summary>
 /// <param name="Means">Of the features, [d].</param>
 /// <param name="Scales">Their standard deviations, [d].</param>
@@ -32,10 +42,18 @@ internal sealed record ChartPoint(double Instant, double Lasting, double[] Surpr
 /// <param name="Whitening">W, lower triangle, [d, d].</param>
 /// <param name="Instant">Mean and standard deviation of the cube root of T^2 over the reference.</param>
 /// <param name="Lasting">The same of the average's.</param>
-internal sealed record StepModel(double[] Means, double[] Scales, double[]? Slopes, double[] Deviations, double[] Whitening, (double Mean, double Deviation) Instant, (double Mean, double Deviation) Lasting)
+/// <param name="Slow">The same of the farthest slower average.</param>
+internal sealed record StepModel(
+    double[] Means, double[] Scales, double[]? Slopes, double[] Deviations, double[] Whitening, (double Mean, double Deviation) Instant, (double Mean, double Deviation) Lasting, (double Mean, double Deviation) Slow)
 {
     /// <summary>l, the share of the newest surprise in the moving average: one of five or so is what finds lasting changes of about one standard deviation (Lowry et al.).</summary>
     public const double Newest = 0.2;
+
+    /// <summary>m, the same of the slower averages, which look back on twenty or so.</summary>
+    public const double NewestOfSlow = 0.05;
+
+    /// <summary>Of a single feature, in standard deviations: a larger one counts as this in the slower average.</summary>
+    private const double MostSurprise = 2;
 
     /// <summary>Differences smaller than this of a logarithm or a cosine are none: what hardly varies over the reference must not make a hair look like a mountain.</summary>
     private const double LeastScale = 1e-3;
@@ -49,8 +67,11 @@ internal sealed record StepModel(double[] Means, double[] Scales, double[]? Slop
         double[] surprise = SmallMatrices.Times(Whitening, residual);
         (double[] average, double lasting) = Average(surprise, state);
         double[] deviations = [.. residual.Select((value, i) => value / Deviations[i])];
-        var point = new ChartPoint(Standard(CubeRoot(surprise), Instant), Standard(lasting, Lasting), deviations);
-        return (point, new ChartState(scores, average, state.Averaged + 1));
+        double[] slow = [.. deviations.Select((value, i) => (NewestOfSlow * Math.Clamp(value, -MostSurprise, MostSurprise)) + ((1 - NewestOfSlow) * state.Slow[i]))];
+        double scale = 1 / Math.Sqrt(Variance(NewestOfSlow, state.Averaged + 1));
+        double[] wandered = [.. slow.Select(value => value * scale)];
+        var point = new ChartPoint(new ChartHeights(Standard(CubeRoot(surprise), Instant), Standard(lasting, Lasting), Standard(wandered.Max(Math.Abs), Slow)), deviations, wandered);
+        return (point, new ChartState(scores, average, slow, state.Averaged + 1));
     }
 
     /// <summary>Learns a step from networks, and takes their charts one step on.</summary>
@@ -75,14 +96,14 @@ internal sealed record StepModel(double[] Means, double[] Scales, double[]? Slop
             double variance = covariance[(i * d) + i] = (covariance[(i * d) + i] * (1 + ((double)d / networks))) + 1e-6;
             deviations[i] = Math.Sqrt(variance);
         }
-        var model = new StepModel(means, scales, slopes, deviations, SmallMatrices.InverseOfLower(SmallMatrices.Cholesky(covariance, d), d), (0, 1), (0, 1));
-        double[] instants = new double[networks], lastings = new double[networks];
+        var model = new StepModel(means, scales, slopes, deviations, SmallMatrices.InverseOfLower(SmallMatrices.Cholesky(covariance, d), d), (0, 1), (0, 1), (0, 1));
+        double[] instants = new double[networks], lastings = new double[networks], slows = new double[networks];
         for (int n = 0; n < networks; n++)
         {
             (ChartPoint point, states[n]) = model.Judge(features[n], states[n]);
-            (instants[n], lastings[n]) = (point.Instant, point.Lasting);
+            (instants[n], lastings[n], slows[n]) = (point.Heights.Instant, point.Heights.Lasting, point.Heights.Slow);
         }
-        return model with { Instant = MeanAndDeviation(instants, 0.05), Lasting = MeanAndDeviation(lastings, 0.05) };
+        return model with { Instant = MeanAndDeviation(instants, 0.05), Lasting = MeanAndDeviation(lastings, 0.05), Slow = MeanAndDeviation(slows, 0.05) };
     }
 
     private (double[] Scores, double[] Residual) Residual(double[] features, double[]? before)
@@ -91,15 +112,21 @@ internal sealed record StepModel(double[] Means, double[] Scales, double[]? Slop
         return (scores, Subtract(scores, Slopes, before));
     }
 
-    /// <summary>E and the cube root of its squared length over what that is without a change: l / (2 - l) (1 - (1 - l)^2m) behind m surprises.</summary>
+    /// <summary>E and the cube root of its squared length over what that is without a change: l / (2 - l) (1 - (1 - l)^2k) behind k surprises.</summary>
     private static (double[] Average, double CubeRoot) Average(double[] surprise, ChartState state)
     {
         var average = new double[surprise.Length];
-        double variance = Newest / (2 - Newest) * (1 - Math.Pow(1 - Newest, 2 * (state.Averaged + 1))), scale = 1 / Math.Sqrt(variance);
+        int d = surprise.Length;
+        // No more than two standard deviations above the mean of a chi-squared number (Huber's weight).
+        double squared = surprise.Sum(value => value * value), most = d + (2 * Math.Sqrt(2.0 * d)), weight = squared > most ? Math.Sqrt(most / squared) : 1;
+        double scale = 1 / Math.Sqrt(Variance(Newest, state.Averaged + 1));
         for (int i = 0; i < average.Length; i++)
-            average[i] = (Newest * surprise[i]) + ((1 - Newest) * state.Average[i]);
+            average[i] = (Newest * weight * surprise[i]) + ((1 - Newest) * state.Average[i]);
         return (average, CubeRoot([.. average.Select(value => value * scale)]));
     }
+
+    /// <summary>Of a moving average behind so many independent numbers of variance 1.</summary>
+    private static double Variance(double newest, int averaged) => newest / (2 - newest) * (1 - Math.Pow(1 - newest, 2 * averaged));
 
     private static double CubeRoot(double[] whitened) => Math.Cbrt(whitened.Sum(value => value * value) / whitened.Length);
 

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using WeightSpace.Analysis.Monitoring;
 using WeightSpace.Analysis.Statistics;
-using WeightSpace.Analysis.Trajectories;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Checkpoints;
 using WeightSpace.Zoos.Formats;

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using WeightSpace.Analysis.Monitoring;
 using WeightSpace.Analysis.Trajectories;
@@ -23,6 +24,7 @@ internal static class JudgementJson
         ["verdict"] = Word(judged.Judgement.Verdict),
         ["retest_due"] = judged.Judgement.IsRetestDue,
         ["reason"] = judged.Judgement.Reason.Length == 0 ? null : judged.Judgement.Reason,
+        ["problem"] = judged.Row.Problem,
     };
 
     /// <summary>Where a checkpoint is on its path; null where it has no numbers.</summary>
@@ -38,6 +40,34 @@ internal static class JudgementJson
         ["curvature"] = row.Curvature,
         ["estimated"] = row.IsEstimated,
     };
+
+    /// <summary>The measures of a checkpoint from what <see cref="Of"/> wrote.</summary>
+    public static CheckpointMeasures RowOf(JsonElement line)
+    {
+        var known = new CheckpointMeasures(line.GetProperty("name").GetString()!, Whole(line, "step"), null) { Problem = line.GetProperty("problem").GetString() };
+        if (line.GetProperty("place") is not { ValueKind: JsonValueKind.Object } place)
+            return known;
+        return known with
+        {
+            Norm = Number(place, "norm"),
+            Kurtosis = Number(place, "kurtosis"),
+            ArcLength = Number(place, "arc_length"),
+            DistanceFromStart = Number(place, "distance_from_start"),
+            StepLength = Number(place, "step_length"),
+            RelativeStepLength = Number(place, "relative_step_length"),
+            TurningAngle = Number(place, "turning_angle"),
+            Curvature = Number(place, "curvature"),
+            IsEstimated = place.GetProperty("estimated").GetBoolean(),
+        };
+    }
+
+    /// <summary>The distance since the tested version from what <see cref="Of"/> wrote.</summary>
+    public static SinceTested? SinceOf(JsonElement line) => line.GetProperty("since_tested") is { ValueKind: JsonValueKind.Object } since
+        ? new SinceTested(since.GetProperty("tested").GetString()!, since.GetProperty("distance").GetDouble(), since.GetProperty("relative").GetDouble()) : null;
+
+    private static double? Number(JsonElement json, string key) => json.GetProperty(key) is { ValueKind: JsonValueKind.Number } value ? value.GetDouble() : null;
+
+    private static long? Whole(JsonElement json, string key) => json.GetProperty(key) is { ValueKind: JsonValueKind.Number } value ? value.GetInt64() : null;
 
     public static JsonObject? Since(SinceTested? since) => since is null ? null : new() { ["tested"] = since.Tested, ["distance"] = since.Distance, ["relative"] = since.Relative };
 }

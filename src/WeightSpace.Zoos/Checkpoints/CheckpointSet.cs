@@ -109,5 +109,10 @@ public sealed class CheckpointSet : IDisposable
         return names;
     }
 
+    /// <summary>The further files of a checkpoint that is in parts, by its index; none of any other file.</summary>
+    /// <exception cref="InputException">The index is damaged.</exception>
+    public static IReadOnlyList<string> PartsOf(string path) =>
+        Files.WeightFormats.IsIndex(path) ? [.. Files.ShardedFile.PartsOf(path).Select(part => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path) ?? "", part))] : [];
+
     public void Dispose() => _files.Dispose();
 }
