@@ -42,7 +42,7 @@ public static class MonitorFile
             }
             json.WriteEndArray();
             WriteNumbers(json, "maxima", monitor.Maxima);
-            WriteNumbers(json, "heights", [monitor.Usual.Instant, monitor.Usual.Lasting, monitor.Usual.Slow]);
+            WriteNumbers(json, "heights", [monitor.Usual.Instant, monitor.Usual.Lasting, monitor.Usual.Level]);
             json.WriteStartArray("steps"u8);
             for (int place = 0; place < monitor.Steps.Count; place++)
             {
@@ -141,15 +141,15 @@ public static class MonitorFile
         WriteMatrix(json, "whitening", model.Whitening);
         WriteNumbers(json, "instant", [model.Instant.Mean, model.Instant.Deviation]);
         WriteNumbers(json, "lasting", [model.Lasting.Mean, model.Lasting.Deviation]);
-        WriteNumbers(json, "slow", [model.Slow.Mean, model.Slow.Deviation]);
+        WriteNumbers(json, "level", [model.Level.Mean, model.Level.Deviation]);
     }
 
     private static StepModel ReadModel(JsonReader step, int features)
     {
-        double[] instant = Numbers(step, "instant", 2), lasting = Numbers(step, "lasting", 2), slow = Numbers(step, "slow", 2);
+        double[] instant = Numbers(step, "instant", 2), lasting = Numbers(step, "lasting", 2), level = Numbers(step, "level", 2);
         var model = new StepModel(Numbers(step, "means", features), Numbers(step, "scales", features), step.Has("slopes") ? Matrix(step, "slopes", features) : null, Numbers(step, "deviations", features),
-            Matrix(step, "whitening", features), (instant[0], instant[1]), (lasting[0], lasting[1]), (slow[0], slow[1]));
-        if (!model.Scales.Concat(model.Deviations).Append(instant[1]).Append(lasting[1]).Append(slow[1]).All(value => value > 0))
+            Matrix(step, "whitening", features), (instant[0], instant[1]), (lasting[0], lasting[1]), (level[0], level[1]));
+        if (!model.Scales.Concat(model.Deviations).Append(instant[1]).Append(lasting[1]).Append(level[1]).All(value => value > 0))
             throw new InvalidDataException($"{step.Path}: expected scales and deviations above 0");
         return model;
     }

@@ -109,7 +109,7 @@ public static class MonitorFit
             progress?.Report(new AnalysisProgress("cross-fitting", Interlocked.Increment(ref done), folds));
         });
         double Usual(Func<ChartHeights, double> chart) => Math.Max(LeastHeight, Intervals.Percentile([.. highest.Select(chart).Order()], 1 - options.FalseAlarms));
-        var usual = new ChartHeights(Usual(path => path.Instant), Usual(path => path.Lasting), Usual(path => path.Slow));
+        var usual = new ChartHeights(Usual(path => path.Instant), Usual(path => path.Lasting), Usual(path => path.Level));
         double[] maxima = [.. highest.Select(path => path.Over(usual)).Order()];
         return new PathMonitor(title, tensors, steps, options.FalseAlarms, maxima, Models(features), usual);
     }
@@ -140,7 +140,7 @@ public static class MonitorFit
             if (models[k] is not { } model || features[k] is not { } row)
                 continue;
             (ChartPoint point, state) = model.Judge(row, state ?? ChartState.Begin(row.Length));
-            highest = new ChartHeights(Math.Max(highest.Instant, point.Heights.Instant), Math.Max(highest.Lasting, point.Heights.Lasting), Math.Max(highest.Slow, point.Heights.Slow));
+            highest = new ChartHeights(Math.Max(highest.Instant, point.Heights.Instant), Math.Max(highest.Lasting, point.Heights.Lasting), Math.Max(highest.Level, point.Heights.Level));
         }
         return highest;
     }

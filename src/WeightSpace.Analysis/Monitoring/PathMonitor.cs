@@ -163,8 +163,10 @@ public sealed class MonitorChart
 
     private string Explain(ChartPoint point)
     {
-        bool isSudden = point.Heights.Instant / _monitor.Usual.Instant >= point.Heights.Over(_monitor.Usual);
-        double[] deviations = isSudden ? point.Surprises : point.Wandered;
+        ChartHeights heights = point.Heights, usual = _monitor.Usual;
+        double statistic = heights.Over(usual);
+        bool isLevel = heights.Level / usual.Level >= statistic, isSudden = !isLevel && heights.Instant / usual.Instant >= statistic;
+        double[] deviations = isLevel ? point.Levels : point.Surprises;
         int most = 0;
         for (int i = 1; i < deviations.Length; i++)
         {
@@ -172,6 +174,7 @@ public sealed class MonitorChart
                 most = i;
         }
         string size = Math.Abs(deviations[most]).ToString("0.0", CultureInfo.InvariantCulture), side = deviations[most] > 0 ? "above" : "below";
-        return $"{(isSudden ? "a sudden change" : "a change that lasts")}; {_monitor.Features.Names[most]} is {size} standard deviations {side} what the reference leads to expect{(isSudden ? "" : ", over the last checkpoints")}";
+        string what = isLevel ? "an unusual level" : isSudden ? "a sudden change" : "a change that lasts";
+        return $"{what}; {_monitor.Features.Names[most]} is {size} standard deviations {side} {(isLevel ? "the reference's mean, over the last checkpoints" : "what the reference leads to expect")}";
     }
 }

@@ -3,9 +3,9 @@ namespace WeightSpace.Analysis.Monitoring;
 /// <summary>Where a chart stands on one path: what it must know of the checkpoints before.</summary>
 /// <param name="Scores">The standardised features of the checkpoint before; null where it had none.</param>
 /// <param name="Average">The moving average of the whitened surprises, [features].</param>
-/// <param name="Slow">The slower moving average of each feature's own surprise, [features].</param>
+/// <param name="Level">The moving average of each standardised feature, [features].</param>
 /// <param name="Averaged">How many surprises are in them.</param>
-internal sealed record ChartState(double[]? Scores, double[] Average, double[] Slow, int Averaged)
+internal sealed record ChartState(double[]? Scores, double[] Average, double[] Level, int Averaged)
 {
     public static ChartState Begin(int features) => new(null, new double[features], new double[features], 0);
 }
@@ -13,26 +13,26 @@ internal sealed record ChartState(double[]? Scores, double[] Average, double[] S
 /// <summary>How high the three charts are, in standard deviations of the reference.</summary>
 /// <param name="Instant">How unusual one update is.</param>
 /// <param name="Lasting">The same of the moving average of updates.</param>
-/// <param name="Slow">The same of the slower moving average of the one feature that has wandered farthest.</param>
-internal sealed record ChartHeights(double Instant, double Lasting, double Slow)
+/// <param name="Level">How far out the one feature is whose moving average is farthest from what is usual.</param>
+internal sealed record ChartHeights(double Instant, double Lasting, double Level)
 {
     /// <summary>
     /// One number for a checkpoint, about 1 at the threshold: the highest chart over what one in 1 / rate of unchanged networks exceeds on it. So all charts have the same share in the false alarms: sudden
     /// jumps, of which sound training has a few, do not hide small changes that last.
     /// </summary>
-    public double Over(ChartHeights usual) => Math.Max(Instant / usual.Instant, Math.Max(Lasting / usual.Lasting, Slow / usual.Slow));
+    public double Over(ChartHeights usual) => Math.Max(Instant / usual.Instant, Math.Max(Lasting / usual.Lasting, Level / usual.Level));
 }
 
 /// <summary>What the charts say of a checkpoint.</summary>
 /// <param name="Surprises">By feature: how far it is from what was expected, in standard deviations.</param>
-/// <param name="Wandered">The same of the slower moving averages.</param>
-internal sealed record ChartPoint(ChartHeights Heights, double[] Surprises, double[] Wandered);
+/// <param name="Levels">By feature: its moving average, in standard deviations from what is usual.</param>
+internal sealed record ChartPoint(ChartHeights Heights, double[] Surprises, double[] Levels);
 
 /// <summary>
 /// How the networks of a reference behave at one of their steps. Features x are standardised over the networks, z = (x - mean) / scale; what the same network's z at the step before says of them is
 /// taken off (a ridge regression), r = z - B z'; r is whitened, e = W r with W'W the inverse of its covariance. Then
 /// T^2 = |e|^2 (Hotelling, 1947) tells a sudden change, and |E|^2 / var of the moving average E = l e + (1 - l) E' a small one that lasts (the multivariate EWMA chart: Lowry, Woodall, Champ and Rigdon,
-/// Technometrics 34, 1992; a single large e counts for no more than a large one by chance, so that one jump is no lasting change; and max |s| / sd of averages s = m r / sd(r) + (1 - m) s' of each feature, slower still, what goes into one direction for long; the idea to add up evidence since the last sound moment is Page's, Biometrika 41, 1954). The first two are chi-squared for normal features; their cube roots are nearly
+/// Technometrics 34, 1992; a single large e counts for no more than a large one by chance, so that one jump is no lasting change; and max |s| of averages s = l z + (1 - l) s' of each feature, whatever the network itself did before, a level that is unusual; the idea to add up evidence since the last sound moment is Page's, Biometrika 41, 1954). The first two are chi-squared for normal features; their cube roots are nearly
 /// normal (Wilson and Hilferty, 1931). All three are standardised once more by what the reference networks themselves had.
 /// </summary>
 /// <param name="Means">Of the features, [d].</param>
@@ -42,18 +42,12 @@ internal sealed record ChartPoint(ChartHeights Heights, double[] Surprises, doub
 /// <param name="Whitening">W, lower triangle, [d, d].</param>
 /// <param name="Instant">Mean and standard deviation of the cube root of T^2 over the reference.</param>
 /// <param name="Lasting">The same of the average's.</param>
-/// <param name="Slow">The same of the farthest slower average.</param>
+/// <param name="Level">The same of the farthest level.</param>
 internal sealed record StepModel(
-    double[] Means, double[] Scales, double[]? Slopes, double[] Deviations, double[] Whitening, (double Mean, double Deviation) Instant, (double Mean, double Deviation) Lasting, (double Mean, double Deviation) Slow)
+    double[] Means, double[] Scales, double[]? Slopes, double[] Deviations, double[] Whitening, (double Mean, double Deviation) Instant, (double Mean, double Deviation) Lasting, (double Mean, double Deviation) Level)
 {
     /// <summary>l, the share of the newest surprise in the moving average: one of five or so is what finds lasting changes of about one standard deviation (Lowry et al.).</summary>
     public const double Newest = 0.2;
-
-    /// <summary>m, the same of the slower averages, which look back on twenty or so.</summary>
-    public const double NewestOfSlow = 0.05;
-
-    /// <summary>Of a single feature, in standard deviations: a larger one counts as this in the slower average.</summary>
-    private const double MostSurprise = 2;
 
     /// <summary>Differences smaller than this of a logarithm or a cosine are none: what hardly varies over the reference must not make a hair look like a mountain.</summary>
     private const double LeastScale = 1e-3;
@@ -67,11 +61,9 @@ internal sealed record StepModel(
         double[] surprise = SmallMatrices.Times(Whitening, residual);
         (double[] average, double lasting) = Average(surprise, state);
         double[] deviations = [.. residual.Select((value, i) => value / Deviations[i])];
-        double[] slow = [.. deviations.Select((value, i) => (NewestOfSlow * Math.Clamp(value, -MostSurprise, MostSurprise)) + ((1 - NewestOfSlow) * state.Slow[i]))];
-        double scale = 1 / Math.Sqrt(Variance(NewestOfSlow, state.Averaged + 1));
-        double[] wandered = [.. slow.Select(value => value * scale)];
-        var point = new ChartPoint(new ChartHeights(Standard(CubeRoot(surprise), Instant), Standard(lasting, Lasting), Standard(wandered.Max(Math.Abs), Slow)), deviations, wandered);
-        return (point, new ChartState(scores, average, slow, state.Averaged + 1));
+        double[] level = [.. scores.Select((score, i) => state.Averaged == 0 ? score : (Newest * score) + ((1 - Newest) * state.Level[i]))];
+        var point = new ChartPoint(new ChartHeights(Standard(CubeRoot(surprise), Instant), Standard(lasting, Lasting), Standard(level.Max(Math.Abs), Level)), deviations, level);
+        return (point, new ChartState(scores, average, level, state.Averaged + 1));
     }
 
     /// <summary>Learns a step from networks, and takes their charts one step on.</summary>
@@ -97,13 +89,13 @@ internal sealed record StepModel(
             deviations[i] = Math.Sqrt(variance);
         }
         var model = new StepModel(means, scales, slopes, deviations, SmallMatrices.InverseOfLower(SmallMatrices.Cholesky(covariance, d), d), (0, 1), (0, 1), (0, 1));
-        double[] instants = new double[networks], lastings = new double[networks], slows = new double[networks];
+        double[] instants = new double[networks], lastings = new double[networks], levels = new double[networks];
         for (int n = 0; n < networks; n++)
         {
             (ChartPoint point, states[n]) = model.Judge(features[n], states[n]);
-            (instants[n], lastings[n], slows[n]) = (point.Heights.Instant, point.Heights.Lasting, point.Heights.Slow);
+            (instants[n], lastings[n], levels[n]) = (point.Heights.Instant, point.Heights.Lasting, point.Heights.Level);
         }
-        return model with { Instant = MeanAndDeviation(instants, 0.05), Lasting = MeanAndDeviation(lastings, 0.05), Slow = MeanAndDeviation(slows, 0.05) };
+        return model with { Instant = MeanAndDeviation(instants, 0.05), Lasting = MeanAndDeviation(lastings, 0.05), Level = MeanAndDeviation(levels, 0.05) };
     }
 
     private (double[] Scores, double[] Residual) Residual(double[] features, double[]? before)
