@@ -62,7 +62,7 @@ internal static class WatchCommand
     private static Answer Watch(CommandContext context, string? accept, WatchOptions options)
     {
         using var session = new WatchSession(context, options);
-        if (options.MonitorFile is null)
+        if (options.MonitorFile is null && accept is null)
             context.Text.WriteLine(options.MaxDistance is null ? "Nothing is judged but values that are no numbers: there is no --monitor and no --max-distance." : "Distances alone are judged: there is no --monitor.");
         if (accept is not null)
             session.Accept(accept);

@@ -15,6 +15,7 @@ internal sealed class WatchLog : IDisposable
     public const string Format = "weightspace-watch";
     public const int FormatVersion = 1;
 
+    private const long MaxBytes = 1 << 30;
     private const string LockSuffix = ".lock";
     private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -100,22 +101,21 @@ internal sealed class WatchLog : IDisposable
         }
     }
 
+    /// <summary>All whole lines. Nothing is cut off before the first line has said that this is such a log: a wrong name must not cost anybody a file.</summary>
     private static List<JsonElement> Read(string path, FileStream file)
     {
+        if (file.Length > MaxBytes)
+            throw new InputException($"{path}: found {file.Length} bytes, expected a log of at most {MaxBytes}; name another --log");
+        byte[] bytes = new byte[file.Length];
+        file.ReadExactly(bytes);
+        int end = bytes.AsSpan().LastIndexOf((byte)'\n') + 1;
         var lines = new List<JsonElement>();
-        using var reader = new StreamReader(file, Encoding.UTF8, leaveOpen: true);
-        string text = reader.ReadToEnd();
-        int end = text.LastIndexOf('\n') + 1;
-        if (end < text.Length)
+        for (int first = 0; first < end;)
         {
-            file.SetLength(Encoding.UTF8.GetByteCount(text.AsSpan(0, end)));
-            file.Flush(flushToDisk: true);
-        }
-        foreach (string line in text[..end].Split('\n', StringSplitOptions.RemoveEmptyEntries))
-        {
+            int length = bytes.AsSpan(first, end - first).IndexOf((byte)'\n');
             try
             {
-                using JsonDocument json = JsonDocument.Parse(line);
+                using JsonDocument json = JsonDocument.Parse(bytes.AsMemory(first, length));
                 JsonElement root = json.RootElement.Clone();
                 if (root.GetProperty("number").GetInt32() != lines.Count || root.GetProperty("event").GetString() is null)
                     throw new InvalidDataException($"found the number {root.GetProperty("number")}, expected {lines.Count}");
@@ -125,9 +125,18 @@ internal sealed class WatchLog : IDisposable
             {
                 throw new InputException($"{path}: line {lines.Count + 1} is not of a sound log: {error.Message}; name another --log to begin anew", error);
             }
+            first += length + 1;
         }
         if (lines.Count > 0 && (lines[0].GetProperty("event").GetString() != "begin" || !lines[0].TryGetProperty("format", out JsonElement format) || format.GetString() != Format || lines[0].GetProperty("format_version").GetInt32() != FormatVersion))
             throw new InputException($"{path}: its first line does not say that it is a log of `weightspace watch`, version {FormatVersion}; name another --log");
+        ReadOnlySpan<byte> torn = bytes.AsSpan(end), begin = Encoding.ASCII.GetBytes("{\"number\":0,\"event\":\"begin\"");
+        if (lines.Count == 0 && !torn[..Math.Min(torn.Length, begin.Length)].SequenceEqual(begin[..Math.Min(torn.Length, begin.Length)]))
+            throw new InputException($"{path}: this is not of a sound log: it does not begin as one; name another --log");
+        if (torn.Length > 0)
+        {
+            file.SetLength(end);
+            file.Flush(flushToDisk: true);
+        }
         return lines;
     }
 }

@@ -256,7 +256,7 @@ public sealed class WatchTests(MonitorFixture fixture) : IClassFixture<MonitorFi
     [InlineData("watch reference --once --log reference/run0/step_0.safetensors", "not of a sound log")]
     [InlineData("track other --gate --monitor monitor.json", "which is not of the monitor's networks")]
     [InlineData("track reference --gate", "found nothing to judge by")]
-    [InlineData("track reference --gate --max-distance 1", "found no --tested")]
+    [InlineData("track reference --gate --max-distance 1", "or --max-distance with --tested")]
     [InlineData("track reference --gate --tested 77 --max-distance 1", "has no checkpoint '77'")]
     [InlineData("track reference --gate --monitor monitor.json --out x", "has no meaning with --gate")]
     [InlineData("track reference --monitor monitor.json", "has a meaning with --gate only")]
@@ -274,6 +274,8 @@ public sealed class WatchTests(MonitorFixture fixture) : IClassFixture<MonitorFi
         Assert.Contains(message, spoken.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", spoken.Error, StringComparison.Ordinal);
         Assert.False(File.Exists(fixture["new.json"]));
+        // Whatever was named as a log is what it was.
+        Assert.Equal(WatchedRuns.Bytes(WatchedRuns.Run(1000, MonitorFixture.Checkpoints)[0]), File.ReadAllBytes(fixture["reference/run0/step_0.safetensors"]));
     }
 
     /// <summary>Blocks of twenty come in a random order; every ninth file is first half there, and some of those stay so for a while.</summary>
