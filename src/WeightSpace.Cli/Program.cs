@@ -41,6 +41,8 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     AnalyzeCommand.Create(Context),
     MapCommand.Create(Context),
     TrackCommand.Create(Context),
+    WatchCommand.Create(Context),
+    MonitorCommand.Create(Context),
     OrderCommand.Create(Context),
     LineageCommand.Create(Context),
     DeriveCommand.Create(Context),

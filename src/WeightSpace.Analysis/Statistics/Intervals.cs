@@ -46,6 +46,56 @@ public static class Intervals
     }
 
     /// <summary>
+    /// The exact interval of a proportion of independent draws, Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial", 1934: it holds the true one with
+    /// at least the level of confidence, however few draws there are.
+    /// </summary>
+    /// <param name="successes">0 to <paramref name="draws"/>.</param>
+    /// <param name="draws">At least 1.</param>
+    /// <param name="level">The level of confidence, in (0, 1).</param>
+    public static Interval ClopperPearson(int successes, int draws, double level = 0.95)
+    {
+        if (draws < 1 || successes < 0 || successes > draws)
+            throw new ArgumentException($"{successes} of {draws} draws; expected at least 1 draw, and 0 to as many successes", nameof(successes));
+        RequireLevel(level);
+        double tail = (1 - level) / 2;
+        return new Interval(successes == 0 ? 0 : BetaQuantile(successes, draws - successes + 1, tail), successes == draws ? 1 : BetaQuantile(successes + 1, draws - successes, 1 - tail));
+    }
+
+    /// <summary>
+    /// The quantile of the beta distribution with whole parameters: the a-th smallest of a + b - 1 uniform numbers is distributed so, hence it is below x as often as at least a of them are.
+    /// </summary>
+    public static double BetaQuantile(int a, int b, double p)
+    {
+        if (a < 1 || b < 1)
+            throw new ArgumentException($"parameters {a} and {b}; expected at least 1", nameof(a));
+        int draws = a + b - 1;
+        double low = 0, high = 1;
+        for (int halving = 0; halving < 60; halving++)
+        {
+            double x = (low + high) / 2;
+            if (AtLeast(a, draws, x) < p)
+                low = x;
+            else
+                high = x;
+        }
+        return high;
+    }
+
+    /// <summary>The probability of at least so many successes in independent draws.</summary>
+    private static double AtLeast(int least, int draws, double chance)
+    {
+        // By logarithms, so that no term underflows before the sum has begun.
+        double sum = 0, log = draws * Math.Log(1 - chance), logOdds = Math.Log(chance / (1 - chance));
+        for (int k = 0; k <= draws; k++)
+        {
+            if (k >= least)
+                sum += Math.Exp(log);
+            log += logOdds + Math.Log((draws - k) / (k + 1.0));
+        }
+        return Math.Min(1, sum);
+    }
+
+    /// <summary>
     /// The percentile interval of a mean: whole groups are drawn with replacement, as many as there are (Davison and Hinkley,
     /// "Bootstrap Methods and their Application", 1997, section 3.8, strategy 1).
     /// </summary>

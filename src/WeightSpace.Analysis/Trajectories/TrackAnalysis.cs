@@ -41,7 +41,7 @@ public static class TrackAnalysis
     private const int Batch = 64;
 
     /// <summary>From this many weights on one network at a time is read, and cores share it.</summary>
-    private const long LargeNetwork = 1 << 20;
+    internal const long LargeNetwork = 1 << 20;
 
     /// <summary>Tracks every group.</summary>
     /// <param name="title">What was opened, for people.</param>
@@ -188,35 +188,12 @@ public static class TrackAnalysis
 
         private Measured Measure(ICheckpointGroup source, PathItems path) => state is null ? MeasureAnew(source, path) : GoOn(source, path, state);
 
-        /// <summary>All checkpoints of a network side by side; where some are not finite, once more without them.</summary>
         private Measured MeasureAnew(ICheckpointGroup source, PathItems path)
         {
-            CheckpointMeasures[] rows = [.. path.Items.Select(item => PathItems.Known(group.Items[item]))];
-            List<int> sound = [.. Enumerable.Range(0, rows.Length)];
-            PathSums? sums = null;
-            var pass = new PathPassOptions { ChunkValues = options.ChunkValues, Sketch = _sketch };
-            while (sums is null && sound.Count > 0)
-            {
-                (sums, IReadOnlyList<NotFinite> damaged) = PathPass.Run(source, [.. sound.Select(index => path.Items[index])], pass, cancellation);
-                foreach (NotFinite one in damaged.OrderByDescending(one => one.Index))
-                {
-                    rows[sound[one.Index]] = rows[sound[one.Index]] with { Problem = PathItems.Problem(one) };
-                    sound.RemoveAt(one.Index);
-                }
-            }
-            if (sums is null)
-                return new Measured(new TrackedNetwork(path.Network, path.Class, path.IsSound, rows.Length, null) { Rows = rows, SquaredLengths = new double[]?[rows.Length] }, null, new float[]?[rows.Length]);
-            PathGeometry geometry = PathGeometry.Of(sums);
-            CheckpointMeasures[] measured = TrajectoryMeasures.Rows(geometry, [.. sound.Select((index, number) => rows[index] with { Kurtosis = sums.Moments[number].Kurtosis })]);
-            var lengths = new double[]?[rows.Length];
-            var positions = new float[]?[rows.Length];
-            for (int number = 0; number < sound.Count; number++)
-            {
-                rows[sound[number]] = measured[number];
-                lengths[sound[number]] = number == 0 ? null : sums.SquaredLengths[number - 1];
-                positions[sound[number]] = Narrow(sums.Sketches[number]!);
-            }
-            return new Measured(new TrackedNetwork(path.Network, path.Class, path.IsSound, rows.Length, TrajectoryMeasures.Summary(geometry)) { Rows = rows, SquaredLengths = lengths }, geometry, positions);
+            WholePath whole = WholePath.Measure(source, path.Items, new PathPassOptions { ChunkValues = options.ChunkValues, Sketch = _sketch }, cancellation);
+            float[]?[] positions = [.. whole.Sketches.Select(sketch => sketch is null ? null : Narrow(sketch))];
+            var network = new TrackedNetwork(path.Network, path.Class, path.IsSound, whole.Rows.Count, whole.Geometry is null ? null : TrajectoryMeasures.Summary(whole.Geometry)) { Rows = whole.Rows, SquaredLengths = whole.SquaredLengths };
+            return new Measured(network, whole.Geometry, positions);
         }
 
         /// <summary>The checkpoints of a network that its path does not have yet.</summary>

@@ -53,31 +53,10 @@ public sealed class TrackedPath
         CheckpointMeasures known = PathItems.Known(info);
         if (_points.Count > 0 && known.Step < _points[^1].Row.Step)
             throw new ArgumentException($"checkpoint '{info.Name}' is of step {known.Step}, the path has come to step {_points[^1].Row.Step}; it goes forward only", nameof(item));
-        TrackedPoint? previous = _sound.Count > 0 ? _sound[^1] : null, before = _sound.Count > 1 ? _sound[^2] : null, start = _sound.Count > 0 ? _sound[0] : null;
-        // In the order of the path, so that neighbours in it are neighbours in the pass.
-        var companions = new List<(TrackedPoint Point, int Item)>();
-        foreach (TrackedPoint? point in new[] { start, before, previous })
-        {
-            if (point is not null && companions.All(one => one.Point != point) && PathItems.IndexOf(group, point.Row.Name) is { } index && index != item)
-                companions.Add((point, index));
-        }
-        var options = new PathPassOptions { FirstNew = companions.Count, Sketch = _sketch };
-        (PathSums? sums, IReadOnlyList<NotFinite> damaged) = PathPass.Run(group, [.. companions.Select(one => one.Item), item], options, cancellation);
-        if (sums is null)
-            return Restore(known with { Problem = PathItems.Problem(damaged[0]) }, 0, 0, 0, 0, null, []);
-        int last = companions.Count, updates = last; // the new checkpoint's place in the pass; the updates between those that were read
-        CentralMoments moments = sums.Moments[last];
-        double[] sketch = sums.Sketches[last]!;
-        known = known with { Kurtosis = moments.Kurtosis };
-        if (previous is null)
-            return Restore(known, moments.SquaredNorm, 0, 0, 0, null, sketch);
-        bool hasPrevious = updates > 0 && companions[^1].Point == previous, hasBefore = hasPrevious && updates > 1 && companions[^2].Point == before, hasStart = updates > 0 && companions[0].Point == start;
-        double squaredLength = hasPrevious ? sums.UpdateProducts[updates - 1, updates - 1] : SquaredDistance(sketch, previous.Sketch);
-        double product = before is null ? 0 : hasBefore ? sums.UpdateProducts[updates - 2, updates - 1] : Turn(sketch, previous.Sketch, before.Sketch);
-        // All updates of the pass together lead from the start to here.
-        double squaredFromStart = hasStart ? Math.Max(0, sums.UpdateProducts.Cast<double>().Sum()) : SquaredDistance(sketch, start!.Sketch);
-        bool isEstimated = _sketch.Size < Tensors.Sum(tensor => tensor.Elements) && (!hasPrevious || !hasStart || (before is not null && !hasBefore));
-        return Restore(known with { IsEstimated = isEstimated }, moments.SquaredNorm, squaredFromStart, squaredLength, product, hasPrevious ? sums.SquaredLengths[^1] : null, sketch);
+        var neighbours = new PathNeighbours(_sound.Count > 0 ? _sound[0] : null, _sound.Count > 1 ? _sound[^2] : null, _sound.Count > 0 ? _sound[^1] : null);
+        (TrackedPoint point, _) = PathStep.Measure(group, item, known, neighbours, null, earlier => PathItems.IndexOf(group, earlier.Row.Name), _sketch, cancellation);
+        Append(point);
+        return point.Row;
     }
 
     /// <summary>Everything that the measures of the path come from; null while there is no sound checkpoint.</summary>
@@ -110,13 +89,17 @@ public sealed class TrackedPath
     /// <summary>Adds a checkpoint from its numbers, as <see cref="TrackedPoint"/> has them.</summary>
     internal CheckpointMeasures Restore(CheckpointMeasures known, double squaredNorm, double squaredFromStart, double squaredLength, double product, double[]? squaredLengths, double[] sketch)
     {
-        bool isSound = known.Problem is null;
-        CheckpointMeasures row = isSound ? TrajectoryMeasures.Row(known, _sound.Count > 0 ? _sound[^1].Row : null, squaredNorm, squaredFromStart, Math.Sqrt(squaredLength), product) : known;
-        var point = new TrackedPoint(row, squaredNorm, squaredFromStart, squaredLength, product, squaredLengths, isSound ? sketch : []);
+        TrackedPoint point = known.Problem is null ? PathStep.Point(known, _sound.Count > 0 ? _sound[^1].Row : null, squaredNorm, squaredFromStart, squaredLength, product, squaredLengths, sketch)
+            : new TrackedPoint(known, squaredNorm, squaredFromStart, squaredLength, product, squaredLengths, []);
+        Append(point);
+        return point.Row;
+    }
+
+    private void Append(TrackedPoint point)
+    {
         _points.Add(point);
-        if (isSound)
+        if (point.Row.Problem is null)
             _sound.Add(point);
-        return row;
     }
 
     private void RequireSameTensors(ICheckpointGroup group)
@@ -125,28 +108,4 @@ public sealed class TrackedPath
         if (!isSame)
             throw new ArgumentException($"the tensors of '{group.Name}' are not those of the path of '{Network}'", nameof(group));
     }
-
-    private static double SquaredDistance(double[] a, double[] b)
-    {
-        double sum = 0;
-        for (int i = 0; i < a.Length; i++)
-            sum += (a[i] - b[i]) * (a[i] - b[i]);
-        return sum;
-    }
-
-    /// <summary>(a - b)(b - c).</summary>
-    private static double Turn(double[] a, double[] b, double[] c)
-    {
-        double sum = 0;
-        for (int i = 0; i < a.Length; i++)
-            sum += (a[i] - b[i]) * (b[i] - c[i]);
-        return sum;
-    }
 }
-
-/// <summary>What is kept of a checkpoint of a growing path.</summary>
-/// <param name="SquaredLength">|w_k - w_{k-1}|^2; 0 at the start.</param>
-/// <param name="Product">Of this update and the one before; 0 for the first two.</param>
-/// <param name="SquaredLengths">By tensor; null at the start, and where the checkpoint before was gone.</param>
-/// <param name="Sketch">Empty for a checkpoint without numbers.</param>
-internal sealed record TrackedPoint(CheckpointMeasures Row, double SquaredNorm, double SquaredFromStart, double SquaredLength, double Product, double[]? SquaredLengths, double[] Sketch);

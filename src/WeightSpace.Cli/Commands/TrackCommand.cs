@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using WeightSpace.Analysis;
 using WeightSpace.Analysis.Trajectories;
+using WeightSpace.Zoos;
 using WeightSpace.Zoos.Checkpoints;
 
 namespace WeightSpace.Cli.Commands;
@@ -21,14 +22,33 @@ internal static class TrackCommand
         Option<string?> state = new Option<string?>("--state") { Description = "A file that remembers the paths: called again, only checkpoints that are new are read, beside three earlier ones; cosines between distant updates are then estimates.", HelpName = "FILE" }.AsPath();
         var most = new Option<int>("--max-networks") { Description = "Networks of one architecture that are tracked; of more so many are drawn.", HelpName = "N", DefaultValueFactory = _ => defaults.MaxNetworks };
         Option<string> orderBy = ImportCommand.OrderByOption();
+        var gate = new Option<bool>("--gate") { Description = "Judge every checkpoint instead, and end with exit code 3 where a re-test is due; needs --monitor, or --max-distance with --tested." };
+        Option<string?> monitor = MonitorCommand.FileOption();
+        var tested = new Option<string?>("--tested") { Description = "With --gate: the version that was tested last, a step or a checkpoint's name; distances are measured from it.", HelpName = "STEP|NAME" };
+        Option<double?> maxDistance = MonitorCommand.MaxDistanceOption();
         var seed = new Option<ulong>("--seed") { Description = "Seed of the draw of networks and of resampling.", DefaultValueFactory = _ => defaults.Seed };
         var command = new Command("track", "Measure the path that each network takes through weight space: step length, speed, curvature, smoothness, dimension, distance from others.")
         {
-            folder, networks, reference, output, state, orderBy, most, seed,
+            folder, networks, reference, output, state, orderBy, most, gate, monitor, tested, maxDistance, seed,
         };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             string opened = parsed.GetRequiredValue(folder);
+            if (parsed.GetValue(gate))
+            {
+                // What shapes a report has no meaning for a judgement.
+                foreach (Option unused in new Option[] { reference, output, state, most, seed })
+                {
+                    if (parsed.GetResult(unused) is { Implicit: false })
+                        throw new InputException($"{unused.Name}: it has no meaning with --gate, which writes no report; leave one of them out");
+                }
+                return TrackGate.Judge(run, opened, parsed.GetRequiredValue(orderBy), parsed.GetValue(networks) ?? [], parsed.GetValue(monitor), parsed.GetValue(tested), MonitorCommand.MaxDistance(parsed, maxDistance));
+            }
+            foreach (Option unused in new Option[] { monitor, tested, maxDistance })
+            {
+                if (parsed.GetResult(unused) is { Implicit: false })
+                    throw new InputException($"{unused.Name}: it has a meaning with --gate only; add that, or leave it out");
+            }
             var options = new TrackOptions { Seed = parsed.GetValue(seed), MaxNetworks = TrainCommand.Positive(parsed, most), Networks = parsed.GetValue(networks) ?? [] };
             return Track(run, opened, parsed.GetValue(reference), parsed.GetValue(output) ?? (File.Exists(opened) ? Path.GetDirectoryName(Path.GetFullPath(opened))! : opened), parsed.GetValue(state), parsed.GetRequiredValue(orderBy), options);
         }));

@@ -90,5 +90,29 @@ public sealed class CheckpointSet : IDisposable
         return FileScan.Open(path, options, progress, stop);
     }
 
+    /// <summary>Opens some checkpoint files of a folder, as if it held no others; what cannot be read stands among <see cref="Refusals"/>.</summary>
+    /// <param name="names">Relative to the folder, with <c>/</c>; at least one.</param>
+    /// <exception cref="InputException">None of them can be read.</exception>
+    public static CheckpointSet OpenFiles(string folder, IReadOnlyList<string> names, CheckpointOptions? options = null, CancellationToken stop = default) =>
+        FileScan.Open(folder, names, options ?? new CheckpointOptions(), stop);
+
+    /// <summary>
+    /// Names of all files under a folder that may be checkpoints, relative to it, with <c>/</c>, in natural order. None is opened but an index of parts, which stands for them.
+    /// </summary>
+    /// <param name="refusals">Is added what cannot be looked into.</param>
+    public static IReadOnlyList<string> FindFiles(string folder, ICollection<RefusedFile> refusals, CancellationToken stop = default)
+    {
+        var found = new List<RefusedFile>();
+        IReadOnlyList<string> names = FileScan.Find(folder, found, stop);
+        foreach (RefusedFile refusal in found)
+            refusals.Add(refusal);
+        return names;
+    }
+
+    /// <summary>The further files of a checkpoint that is in parts, by its index; none of any other file.</summary>
+    /// <exception cref="InputException">The index is damaged.</exception>
+    public static IReadOnlyList<string> PartsOf(string path) =>
+        Files.WeightFormats.IsIndex(path) ? [.. Files.ShardedFile.PartsOf(path).Select(part => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path) ?? "", part))] : [];
+
     public void Dispose() => _files.Dispose();
 }

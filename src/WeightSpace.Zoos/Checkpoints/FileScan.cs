@@ -19,6 +19,16 @@ internal static class FileScan
         List<string> candidates = isFile ? [Path.GetFileName(path)] : Find(path, refusals, stop);
         if (!isFile && !Directory.Exists(path))
             throw new InputException($"{path}: there is no such file or folder; a zoo, a collection, a folder of checkpoints or a checkpoint's file was expected");
+        return Open(path, folder, candidates, refusals, options, progress, stop);
+    }
+
+    /// <summary>Opens some files of a folder, as if it held no others.</summary>
+    /// <param name="names">Relative to the folder, with <c>/</c>.</param>
+    public static CheckpointSet Open(string folder, IReadOnlyList<string> names, CheckpointOptions options, CancellationToken stop) => Open(folder, folder, names, [], options, null, stop);
+
+    private static CheckpointSet Open(string path, string folder, IReadOnlyList<string> candidates, List<RefusedFile> refusals, CheckpointOptions options, Action<long, long>? progress, CancellationToken stop)
+    {
+        bool isFile = folder != path;
         string? ownName = isFile ? null : Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
         var groups = new Dictionary<string, GroupInMaking>(StringComparer.Ordinal);
         var results = new RayResults(folder, (name, reason) => refusals.Add(new RefusedFile(name, reason)));
@@ -69,7 +79,7 @@ internal static class FileScan
     }
 
     /// <summary>Paths relative to the folder, of all files that may be checkpoints, in natural order. Links to folders are not followed, hidden ones are not looked into.</summary>
-    private static List<string> Find(string folder, List<RefusedFile> refusals, CancellationToken stop)
+    public static List<string> Find(string folder, List<RefusedFile> refusals, CancellationToken stop)
     {
         var found = new List<string>();
         var left = new Stack<(string Name, int Depth)>([("", 0)]);
