@@ -145,11 +145,12 @@ public static class Derivation
                 ModelOrigin origin = selection.Origins is null ? new ModelOrigin(null, null, ModelOrigin.Unknown) : selection.Origins.GetValueOrDefault(item.Name) ?? new ModelOrigin(null, null, ModelOrigin.Unknown);
                 string? New(string? name) => name is null ? null : fileOf.TryGetValue(name, out string? file) ? $"{ModelOrigin.Original}/{file}" : null;
                 string original = Save(group, ModelOrigin.Original, files[i], weights, origin with { Parent = New(origin.Parent), SecondParent = New(origin.SecondParent) });
-                if (!double.IsFinite(DenseVectors.SquaredNorm(weights)))
-                    _leftOut.Add(item.Name);
-                else
+                bool isSound = double.IsFinite(DenseVectors.SquaredNorm(weights));
+                if (isSound)
                     sound.Add(i);
-                if (sound.Contains(i) && drawn.Contains(i))
+                else
+                    _leftOut.Add(item.Name);
+                if (isSound && drawn.Contains(i))
                     Copies(group, weights, original, files[i], key | ((ulong)i << 16));
                 progress?.Invoke(++_done, total);
             }

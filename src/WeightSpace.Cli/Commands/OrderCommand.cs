@@ -89,7 +89,7 @@ internal static class OrderCommand
 
     private static string Whole(int? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "";
 
-    private static string Of(Estimate estimate) => estimate is { Low: { } low, High: { } high } ? $"{Number(estimate.Value)} [{Number(low)}, {Number(high)}]" : Number(estimate.Value);
+    private static string Of(Estimate? estimate) => estimate is { Low: { } low, High: { } high } ? $"{Number(estimate.Value)} [{Number(low)}, {Number(high)}]" : Number(estimate?.Value);
 
     private static string Number(double? value) => value?.ToString("0.00", CultureInfo.InvariantCulture) ?? "none";
 }

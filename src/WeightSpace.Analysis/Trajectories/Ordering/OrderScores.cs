@@ -13,10 +13,10 @@ public readonly record struct TruePlace(int Network, long Step);
 /// Kendall's tau of found places with true steps within each network, whatever the direction of each found trajectory: pairs of a network's checkpoints that were put into different trajectories count as 0.
 /// Mean over networks.
 /// </param>
-/// <param name="DirectedOrder">The same with direction.</param>
+/// <param name="DirectedOrder">The same with direction. This, the order and the edges are null where no network has two checkpoints.</param>
 /// <param name="Edges">Share of the true steps (a checkpoint and the next of its network) that are found as neighbours.</param>
 /// <param name="DirectedEdges">The same in the right direction.</param>
-public sealed record OrderScores(int Networks, int Found, Estimate AdjustedRand, double MutualInformation, Estimate Order, Estimate DirectedOrder, Estimate Edges, Estimate DirectedEdges)
+public sealed record OrderScores(int Networks, int Found, Estimate AdjustedRand, double MutualInformation, Estimate? Order, Estimate? DirectedOrder, Estimate? Edges, Estimate? DirectedEdges)
 {
     private const int Resamples = 2000;
 
@@ -77,10 +77,10 @@ public sealed record OrderScores(int Networks, int Found, Estimate AdjustedRand,
         return (plain / pairs, directed / pairs);
     }
 
-    private static Estimate Mean(List<double> values, ulong seed)
+    private static Estimate? Mean(List<double> values, ulong seed)
     {
         if (values.Count == 0)
-            return new Estimate(double.NaN, null, null);
+            return null;
         Interval interval = Intervals.BootstrapMean([.. values], [.. Enumerable.Range(0, values.Count)], Resamples, seed);
         return new Estimate(values.Average(), interval.Low, interval.High);
     }

@@ -128,10 +128,10 @@ public sealed class OrderPartsTests
         (int, int)?[] found = [(0, 0), (0, 1), (0, 2), (0, 3), (1, 3), (1, 2), (1, 1), (1, 0), (2, 0), (2, 1), (3, 0), (3, 1)];
         OrderScores scores = OrderScores.Of(found, truth, 1);
         Assert.Equal((3, 4), (scores.Networks, scores.Found));
-        Assert.Equal((1 + 1 + (2.0 / 6)) / 3, scores.Order.Value, 1e-12);
-        Assert.Equal((1 - 1 + (2.0 / 6)) / 3, scores.DirectedOrder.Value, 1e-12);
-        Assert.Equal((1 + 1 + (2.0 / 3)) / 3, scores.Edges.Value, 1e-12);
-        Assert.Equal((1 + 0 + (2.0 / 3)) / 3, scores.DirectedEdges.Value, 1e-12);
+        Assert.Equal((1 + 1 + (2.0 / 6)) / 3, scores.Order!.Value, 1e-12);
+        Assert.Equal((1 - 1 + (2.0 / 6)) / 3, scores.DirectedOrder!.Value, 1e-12);
+        Assert.Equal((1 + 1 + (2.0 / 3)) / 3, scores.Edges!.Value, 1e-12);
+        Assert.Equal((1 + 0 + (2.0 / 3)) / 3, scores.DirectedEdges!.Value, 1e-12);
         Assert.InRange(scores.AdjustedRand.Value, 0.5, 0.99);
         // What is left out is not judged.
         Assert.Equal(2, OrderScores.Of([.. found.Select((place, i) => i < 4 ? null : place)], truth, 1).Networks);
@@ -158,5 +158,14 @@ public sealed class OrderPartsTests
         public IReadOnlyList<CheckpointItem> Items { get; } = [.. Enumerable.Range(0, 3).Select(step => MemoryGroup.Item("network", step))];
 
         public void Read(int item, long first, Span<float> values) => throw new InvalidOperationException("nothing was to be read");
+    }
+
+    [Fact]
+    public void NetworksOfOneCheckpointHaveNoOrderToBeScored()
+    {
+        OrderScores scores = OrderScores.Of([(0, 0), (1, 0), (2, 0)], [new TruePlace(0, 5), new TruePlace(1, 5), new TruePlace(2, 5)], 1);
+        Assert.Equal((3, 3), (scores.Networks, scores.Found));
+        Assert.Null(scores.DirectedOrder);
+        Assert.Null(scores.Edges);
     }
 }

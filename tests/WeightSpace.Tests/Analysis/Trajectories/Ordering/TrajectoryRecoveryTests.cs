@@ -13,8 +13,8 @@ public sealed class TrajectoryRecoveryTests
             paths.Network(number, 10 + number);
         paths = paths.Shuffled(3);
         OrderScores scores = paths.Score(paths.Recover());
-        Assert.Equal((12, 12, 1.0, 1.0), (scores.Networks, scores.Found, scores.AdjustedRand.Value, scores.DirectedOrder.Value));
-        Assert.Equal(1, scores.DirectedEdges.Value);
+        Assert.Equal((12, 12, 1.0, 1.0), (scores.Networks, scores.Found, scores.AdjustedRand.Value, scores.DirectedOrder!.Value));
+        Assert.Equal(1, scores.DirectedEdges!.Value);
     }
 
     [Fact]
@@ -37,7 +37,7 @@ public sealed class TrajectoryRecoveryTests
         RecoveredTrajectories recovered = paths.Recover();
         Assert.Equal(19, recovered.SameAs.Count); // the start itself
         OrderScores scores = paths.Score(recovered);
-        Assert.True(scores.AdjustedRand.Value > 0.95 && scores.DirectedOrder.Value > 0.95, $"{scores}");
+        Assert.True(scores.AdjustedRand.Value > 0.95 && scores.DirectedOrder!.Value > 0.95, $"{scores}");
         OrderScores simple;
         using (FloatRows rows = paths.Rows())
             simple = paths.Score(OrderBaselines.SingleLinkageAndComponent(rows, 20));
