@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
+using WeightSpace.Analysis.Trajectories;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Checkpoints;
 
@@ -29,18 +30,7 @@ public static class MonitorFile
             json.WriteString("reference"u8, monitor.Reference);
             json.WriteNumber("false_alarms"u8, monitor.FalseAlarms);
             json.WriteNumber("threshold"u8, monitor.Threshold);
-            json.WriteStartArray("tensors"u8);
-            foreach (PackedTensor tensor in monitor.Tensors)
-            {
-                json.WriteStartObject();
-                json.WriteString("name"u8, tensor.Name);
-                json.WriteStartArray("shape"u8);
-                foreach (long size in tensor.Shape)
-                    json.WriteNumberValue(size);
-                json.WriteEndArray();
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
+            TensorJson.Write(json, monitor.Tensors);
             WriteNumbers(json, "maxima", monitor.Maxima);
             WriteNumbers(json, "heights", [monitor.Usual.Instant, monitor.Usual.Lasting, monitor.Usual.Level]);
             json.WriteStartArray("steps"u8);
@@ -92,14 +82,7 @@ public static class MonitorFile
             throw new InvalidDataException($"format: found '{format}', expected '{Format}'");
         if (root.Int32("format_version") is var version && version != FormatVersion)
             throw new InvalidDataException($"format_version: found {version}, this program reads {FormatVersion}{(version > FormatVersion ? "; use a newer weightspace" : "")}");
-        var tensors = new List<PackedTensor>();
-        long offset = 0;
-        foreach (JsonReader tensor in root.Children("tensors"))
-        {
-            tensors.Add(new PackedTensor(tensor.String("name"), tensor.Int64Array("shape", new NumberRange(0, long.MaxValue)), offset));
-            offset = checked(offset + tensors[^1].Elements);
-            tensor.Done();
-        }
+        List<PackedTensor> tensors = TensorJson.Read(root);
         if (tensors.Count is 0 or > MaxTensors)
             throw new InvalidDataException($"tensors: found {tensors.Count}, expected 1 to {MaxTensors}");
         double rate = root.Double("false_alarms", s_share);

@@ -105,18 +105,7 @@ public sealed class TrackState
                 json.WriteString("name"u8, group.Name);
                 json.WriteNumber("sketch"u8, group.Sketch.Size);
                 json.WriteNumber("seed"u8, group.Sketch.Seed);
-                json.WriteStartArray("tensors"u8);
-                foreach (PackedTensor tensor in group.Tensors)
-                {
-                    json.WriteStartObject();
-                    json.WriteString("name"u8, tensor.Name);
-                    json.WriteStartArray("shape"u8);
-                    foreach (long size in tensor.Shape)
-                        json.WriteNumberValue(size);
-                    json.WriteEndArray();
-                    json.WriteEndObject();
-                }
-                json.WriteEndArray();
+                TensorJson.Write(json, group.Tensors);
                 json.WriteStartArray("networks"u8);
                 foreach (TrackedPath path in group.Paths.Values)
                 {
@@ -172,13 +161,7 @@ public sealed class TrackState
     private void ReadGroup(SafetensorsFile file, JsonReader group, int number)
     {
         var sketch = new RotatedSketch(group.Int32("sketch", new NumberRange(1, TrackedPath.DefaultSketch)), group.UInt64("seed"));
-        var tensors = new List<PackedTensor>();
-        long offset = 0;
-        foreach (JsonReader tensor in group.Children("tensors"))
-        {
-            tensors.Add(new PackedTensor(tensor.String("name"), tensor.Int64Array("shape", new NumberRange(0, long.MaxValue)), offset));
-            offset = checked(offset + tensors[^1].Elements);
-        }
+        List<PackedTensor> tensors = TensorJson.Read(group);
         var state = new GroupState(group.String("name"), tensors, sketch);
         (JsonReader Network, JsonReader[] Checkpoints)[] networks = [.. group.Children("networks").Select(network => (network, network.Children("checkpoints").ToArray()))];
         int points = networks.Sum(network => network.Checkpoints.Length), row = 0;
