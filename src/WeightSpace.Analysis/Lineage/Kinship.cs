@@ -14,17 +14,12 @@ internal sealed record Kin(int[] Tree, int[] Order);
 /// Finds models with a common origin, without being told how many there are, and brings all of one tree into one order of hidden units.
 /// </summary>
 /// <remarks>
-/// <para>Two networks with initial weights of their own are no more alike than one of them and the other with its hidden units reordered at random: initial weights are drawn alike for all units, and training treats all units alike, so both
-/// pairs come from one distribution. So a pair is related if its cosine c stands <see cref="Deviations"/> standard deviations above the mean m of <see cref="Reorderings"/> random reorderings, and (c - m) / (1 - m) is at least
-/// <see cref="LeastExcess"/>. Only the edges of the spanning tree by cosine are asked. Where it is not known which units may be reordered, the first axis of each tensor is.</para>
+/// <para>A pair is related if both share an origin (<see cref="CommonOrigin"/>). Only the edges of the spanning tree by cosine are asked.</para>
 /// <para>Then models whose units stand in another order: for each set found so far, the sets with the most similar sorted weights, which no reordering changes, are aligned with it (Git Re-Basin's weight matching). Alignment finds something
 /// alike in any two networks: m is here the greatest cosine of aligned models whose values were shuffled within each tensor, and (c - m) / (1 - m) must be at least <see cref="LeastAlignedExcess"/>.</para>
 /// </remarks>
 internal static class Kinship
 {
-    public const int Reorderings = 32;
-    public const double Deviations = 7;
-    public const double LeastExcess = 0.15;
     public const double LeastAlignedExcess = 0.5;
 
     private const int Surrogates = 4;
@@ -40,8 +35,8 @@ internal static class Kinship
         (int A, int B, double Cosine)[] edges = [.. SpanningTree(models)];
         bool[] isRelated = new bool[edges.Length];
         IReadOnlyList<UnitGroup> groups = symmetry is null ? [] : UnitGroup.Of(symmetry);
-        Parallel.For(0, edges.Length, new ParallelOptions { CancellationToken = stop }, e =>
-            isRelated[e] = IsRelated(models[edges[e].A], models[edges[e].B], tensors, groups, seed, (ulong)e));
+        var origin = new CommonOrigin(tensors, symmetry, seed);
+        Parallel.For(0, edges.Length, new ParallelOptions { CancellationToken = stop }, e => isRelated[e] = origin.IsShared(models[edges[e].A], models[edges[e].B], (ulong)e));
         for (int e = 0; e < edges.Length; e++)
         {
             if (isRelated[e])
@@ -113,47 +108,6 @@ internal static class Kinship
         return FloatRows.Copy(all, models.Length, columns, centre: false);
     }
 
-    private static bool IsRelated(float[] a, float[] b, IReadOnlyList<PackedTensor> tensors, IReadOnlyList<UnitGroup> groups, ulong seed, ulong pair)
-    {
-        double cosine = Cosine(a, b), sum = 0, squared = 0;
-        float[] copy = new float[b.Length];
-        var random = new RandomStream(seed, RandomPurpose.Relations, pair);
-        for (int draw = 0; draw < Reorderings; draw++)
-        {
-            b.CopyTo(copy, 0);
-            if (groups.Count > 0)
-            {
-                foreach (UnitGroup group in groups)
-                {
-                    int[] order = new int[group.Units];
-                    random.Permute(order);
-                    group.Reorder(order, copy);
-                }
-            }
-            else
-            {
-                ReorderFirstAxes(tensors, b, copy, ref random);
-            }
-            double of = Cosine(a, copy);
-            sum += of;
-            squared += of * of;
-        }
-        double mean = sum / Reorderings, deviation = Math.Sqrt(Math.Max(0, (squared / Reorderings) - (mean * mean)));
-        return cosine - mean >= Deviations * deviation && cosine - mean >= LeastExcess * (1 - mean) && cosine > mean;
-    }
-
-    private static void ReorderFirstAxes(IReadOnlyList<PackedTensor> tensors, float[] from, float[] to, ref RandomStream random)
-    {
-        foreach (PackedTensor tensor in tensors.Where(tensor => tensor.Elements > 0 && tensor.Shape.Count > 0))
-        {
-            int[] order = new int[tensor.Shape[0]];
-            random.Permute(order);
-            int size = (int)(tensor.Elements / order.Length), first = (int)tensor.Offset;
-            for (int i = 0; i < order.Length; i++)
-                from.AsSpan(first + (order[i] * size), size).CopyTo(to.AsSpan(first + (i * size)));
-        }
-    }
-
     /// <summary>Joins sets whose models are alike once their units are put in one order. The smaller of two sets is reordered, as a whole.</summary>
     private static void JoinReordered(float[][] models, List<int>[] sets, IReadOnlyList<PackedTensor> tensors, ParameterLayout symmetry, IReadOnlyList<UnitGroup> groups, ulong seed, CancellationToken stop)
     {
@@ -166,7 +120,7 @@ internal static class Kinship
             var matching = new WeightMatching(symmetry, models[stays]);
             float[] aligned = [.. models[moves]];
             int[][] orders = matching.Align(aligned);
-            double cosine = Cosine(models[stays], aligned), chance = 0;
+            double cosine = CommonOrigin.Cosine(models[stays], aligned), chance = 0;
             if (cosine < LeastAlignedExcess)
                 continue;
             var random = new RandomStream(seed, RandomPurpose.Relations, (1UL << 63) | ((ulong)a << 32) | (uint)b);
@@ -176,7 +130,7 @@ internal static class Kinship
                 foreach (PackedTensor tensor in tensors)
                     random.Shuffle(shuffled.AsSpan((int)tensor.Offset, (int)tensor.Elements));
                 matching.Align(shuffled);
-                chance = Math.Max(chance, Cosine(models[stays], shuffled));
+                chance = Math.Max(chance, CommonOrigin.Cosine(models[stays], shuffled));
             }
             if (cosine - chance < LeastAlignedExcess * (1 - chance))
                 continue;
@@ -224,11 +178,5 @@ internal static class Kinship
             asked[b]++;
             yield return (pair.Value.A, pair.Value.B);
         }
-    }
-
-    private static double Cosine(float[] a, float[] b)
-    {
-        double squared = DenseVectors.SquaredNorm(a), other = DenseVectors.SquaredNorm(b);
-        return squared > 0 && other > 0 ? (squared + other - DenseVectors.SquaredDistance(a, b)) / (2 * Math.Sqrt(squared * other)) : 0;
     }
 }

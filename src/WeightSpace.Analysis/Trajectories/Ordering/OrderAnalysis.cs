@@ -1,3 +1,4 @@
+using WeightSpace.Analysis.Alignment;
 using WeightSpace.Numerics;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Checkpoints;
@@ -61,7 +62,7 @@ public static class OrderAnalysis
             progress?.Invoke("aligning hidden units", 0, 1);
             isReordered = group.Symmetry is { } layout && SharedUnitOrder.Restore(rows, layout, stop);
             progress?.Invoke("looking for paths", 0, 1);
-            recovered = TrajectoryRecovery.Find(rows, DirectionSigns.Of(rows, sizes), stop);
+            recovered = TrajectoryRecovery.Find(rows, DirectionSigns.Of(rows, sizes), new CommonOrigin(group.Tensors, group.Symmetry, seed), stop);
         }
         var scores = new List<NamedOrderScores>();
         if (Truth(group, items) is { } truth)

@@ -22,8 +22,14 @@ internal static class SharedUnitOrder
     /// <summary>Another order counts only if it makes the distance shorter than this share; that of two networks with nothing in common shrinks too, but by less.</summary>
     private const double LeastGain = 0.7;
 
-    /// <summary>While there are at most so many families, each is aligned to each other.</summary>
-    private const int MostFamilies = 400;
+    /// <summary>An edge of the spanning tree ends a part where it is so many times longer than the next shorter one.</summary>
+    private const double PartGap = 1.5;
+
+    /// <summary>A part has about so many checkpoints at least.</summary>
+    private const int LeastOfAPart = 3;
+
+    /// <summary>While there are at most so many parts, each is aligned to each other.</summary>
+    private const int MostParts = 400;
 
     /// <param name="rows">[checkpoint, parameter]; reordered in place.</param>
     /// <returns>Whether units were reordered.</returns>
@@ -40,8 +46,8 @@ internal static class SharedUnitOrder
         Measure(rows, layout, SpanningTree.Of(bySorted, all).Select(edge => (edge.From, edge.To)).Concat(all.SelectMany(i => Nearest.Of(bySorted.Row(i), i, Neighbours).Select(j => (i, j)))), known, stop);
         List<TreeEdge> tree = SpanningTree.Of(rows.Count, known);
         // What is one network may still be in parts, where a long step led past all nearest ones.
-        int[][] parts = TrajectoryRecovery.Families(rows.Count, tree);
-        if (parts.Length is > 1 and <= MostFamilies)
+        int[][] parts = Parts(rows.Count, tree);
+        if (parts.Length is > 1 and <= MostParts)
         {
             Measure(rows, layout, Closest(bySorted, parts), known, stop);
             tree = SpanningTree.Of(rows.Count, known);
@@ -91,6 +97,21 @@ internal static class SharedUnitOrder
         float[] weights = rows[row].ToArray();
         new WeightMatching(layout, rows[to]).Align(weights);
         return (weights, DenseVectors.SquaredDistance(rows[to], weights));
+    }
+
+    /// <summary>The parts of the tree without its longest edges, where the ratio of one edge to the next shorter one is largest and large enough; all as one part where none is.</summary>
+    private static int[][] Parts(int count, List<TreeEdge> tree)
+    {
+        float[] squared = [.. tree.Select(edge => edge.Squared).OrderDescending()];
+        int cut = -1;
+        double ratio = PartGap * PartGap;
+        for (int i = 0; i < squared.Length / LeastOfAPart; i++)
+        {
+            double here = squared[i] / Math.Max(squared[i + 1], float.Epsilon);
+            if (here >= ratio)
+                (ratio, cut) = (here, i);
+        }
+        return SpanningTree.Parts(count, tree, cut < 0 ? float.PositiveInfinity : squared[cut + 1]);
     }
 
     /// <summary>Of every two parts the pair that is nearest.</summary>

@@ -1,3 +1,4 @@
+using WeightSpace.Analysis.Alignment;
 using WeightSpace.Numerics;
 
 namespace WeightSpace.Analysis.Trajectories.Ordering;
@@ -20,7 +21,7 @@ public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Traj
 /// Puts unlabelled checkpoints of many networks in order: which belong to one network, and which came after which. This file is the method.
 /// </summary>
 /// <remarks>
-/// <para>1. Families: the minimum spanning tree falls apart where a step is far longer than all within (different initial weights). 2. In each family a root, from where norms grow and steps shorten, and
+/// <para>1. Families: the minimum spanning tree falls apart where an edge joins two checkpoints of different initial weights (<see cref="CommonOrigin"/>). 2. In each family a root, from where norms grow and steps shorten, and
 /// a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>). 3. Bundles of contemporaries (<see cref="Bundles"/>). 4. The cheapest cover of the family
 /// by paths (<see cref="PathCover"/>), again with the common motion of contemporaries taken out (<see cref="CommonMotion"/>), and with loops taken back in (<see cref="Insertion"/>). 5. Where paths part,
 /// which of them is the parent's (<see cref="Branches"/>). 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
@@ -29,31 +30,25 @@ public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Traj
 /// </remarks>
 public static class TrajectoryRecovery
 {
-    /// <summary>An edge of the spanning tree ends a family where it is so many times longer than the next shorter one.</summary>
-    private const double FamilyGap = 1.5;
-
-    /// <summary>A network has at least so many checkpoints.</summary>
-    private const int LeastPerFamily = 3;
-
-    /// <summary>But for this share of all: outliers.</summary>
-    private const double MostAlone = 0.05;
-
     /// <summary>Rounds of <see cref="CommonMotion"/>; more change little.</summary>
     private const int Rounds = 6;
 
     /// <param name="weights">[checkpoint, parameter], finite; the mean is taken from them.</param>
     /// <param name="signs">What is measured of every checkpoint for direction, in the same order.</param>
-    public static RecoveredTrajectories Find(FloatRows weights, DirectionSigns signs, CancellationToken stop = default)
+    /// <param name="origin">Tells networks with initial weights of their own from those that share them.</param>
+    public static RecoveredTrajectories Find(FloatRows weights, DirectionSigns signs, CommonOrigin origin, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(weights);
         ArgumentNullException.ThrowIfNull(signs);
+        ArgumentNullException.ThrowIfNull(origin);
         if (signs.Norms.Length != weights.Count)
             throw new ArgumentException($"{signs.Norms.Length} norms of {weights.Count} checkpoints; expected one for each", nameof(signs));
+        double[] means = weights.Centre();
         CheckpointDistances distances = CheckpointDistances.Of(weights, stop);
         Dictionary<int, int> sameAs = Same(distances);
         int[] distinct = [.. Enumerable.Range(0, weights.Count).Where(i => !sameAs.ContainsKey(i))];
         var trajectories = new List<OrderedTrajectory>();
-        foreach (int[] family in Families(distances, distinct))
+        foreach (int[] family in Families(weights, means, distances, distinct, origin, stop))
         {
             stop.ThrowIfCancellationRequested();
             trajectories.AddRange(InFamily(distances, family, signs));
@@ -79,29 +74,24 @@ public static class TrajectoryRecovery
         return sameAs;
     }
 
-    /// <summary>Splits the spanning tree at its longest edges, where the ratio of one edge to the next shorter one is largest and large enough.</summary>
-    internal static int[][] Families(CheckpointDistances distances, int[] members)
+    /// <summary>Checkpoints that share an origin: the parts of the spanning tree without the edges that join different ones.</summary>
+    private static int[][] Families(FloatRows weights, double[] means, CheckpointDistances distances, int[] members, CommonOrigin origin, CancellationToken stop)
     {
-        var indexOf = new Dictionary<int, int>();
-        foreach (int member in members)
-            indexOf.Add(member, indexOf.Count);
-        int[][] parts = Families(members.Length, [.. SpanningTree.Of(distances, members).Select(edge => new TreeEdge(indexOf[edge.From], indexOf[edge.To], edge.Squared))]);
-        return [.. parts.Select(part => part.Select(i => members[i]).ToArray())];
-    }
+        TreeEdge[] tree = [.. SpanningTree.Of(distances, members)];
+        bool[] isShared = new bool[tree.Length];
+        Parallel.For(0, tree.Length, new ParallelOptions { CancellationToken = stop }, e => isShared[e] = origin.IsShared(Weights(tree[e].From), Weights(tree[e].To), (ulong)e));
+        var isMember = members.ToHashSet();
+        return [.. SpanningTree.Parts(distances.Count, tree.Where((_, e) => isShared[e]), float.PositiveInfinity).Where(part => isMember.Contains(part[0]))];
 
-    /// <summary>The same of a spanning tree of <paramref name="count"/> checkpoints.</summary>
-    internal static int[][] Families(int count, List<TreeEdge> tree)
-    {
-        float[] squared = [.. tree.Select(edge => edge.Squared).OrderDescending()];
-        double Ratio(int i) => squared[i] / Math.Max(squared[i + 1], float.Epsilon);
-        foreach (int cut in Enumerable.Range(0, squared.Length / LeastPerFamily).Where(i => Ratio(i) >= FamilyGap * FamilyGap).OrderByDescending(Ratio))
+        // As they were before their mean was taken from them.
+        float[] Weights(int row)
         {
-            int[][] parts = SpanningTree.Parts(count, tree, squared[cut + 1]);
-            // A gap between the steps of one part of the training and those of another (a fine-tune at a tenth of the rate) would leave the longer ones' checkpoints alone.
-            if (parts.Where(part => part.Length < LeastPerFamily).Sum(part => part.Length) <= MostAlone * count)
-                return parts;
+            ReadOnlySpan<float> centred = weights[row];
+            float[] whole = new float[centred.Length];
+            for (int i = 0; i < whole.Length; i++)
+                whole[i] = (float)(centred[i] + means[i]);
+            return whole;
         }
-        return [[.. Enumerable.Range(0, count)]];
     }
 
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)

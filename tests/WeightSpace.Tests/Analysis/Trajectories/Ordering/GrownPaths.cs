@@ -1,5 +1,7 @@
+using WeightSpace.Analysis.Alignment;
 using WeightSpace.Analysis.Trajectories.Ordering;
 using WeightSpace.Numerics;
+using WeightSpace.Zoos.Checkpoints;
 
 namespace WeightSpace.Tests.Analysis.Trajectories.Ordering;
 
@@ -56,7 +58,7 @@ internal sealed class GrownPaths
     public RecoveredTrajectories Recover()
     {
         using FloatRows rows = Rows();
-        return TrajectoryRecovery.Find(rows, DirectionSigns.Of(rows, [Weights]), TestContext.Current.CancellationToken);
+        return TrajectoryRecovery.Find(rows, DirectionSigns.Of(rows, [Weights]), new CommonOrigin([new PackedTensor("weight", [Weights], 0)], symmetry: null, seed: 1), TestContext.Current.CancellationToken);
     }
 
     public OrderScores Score(RecoveredTrajectories recovered) => Score(recovered.Trajectories.Select(trajectory => trajectory.Checkpoints));

@@ -17,6 +17,20 @@ public sealed class TrajectoryRecoveryTests
         Assert.Equal(1, scores.DirectedEdges!.Value);
     }
 
+    /// <summary>Where checkpoints are sparse, the first step is longer than the way from one network's initial weights to another's, and lengths tell nothing.</summary>
+    [Fact]
+    public void SparseCheckpointsOfNetworksWithStartsOfTheirOwnAreToldApart()
+    {
+        var paths = new GrownPaths();
+        for (int number = 0; number < 12; number++)
+            paths.Network(number, 6, drift: 22, noise: 3);
+        double Distance(int i, int j) => Math.Sqrt(DenseVectors.SquaredDistance(paths.Row(i), paths.Row(j)));
+        Assert.True(Distance(0, 1) > Distance(0, 6), "the case is too easy to test anything");
+        paths = paths.Shuffled(6);
+        OrderScores scores = paths.Score(paths.Recover());
+        Assert.Equal((12, 12, 1.0, 1.0), (scores.Networks, scores.Found, scores.AdjustedRand.Value, scores.DirectedOrder!.Value));
+    }
+
     [Fact]
     public void OneNetworkAloneIsOne()
     {
