@@ -28,6 +28,7 @@ internal static class Branches
         }
         // What begins behind each member; where a path begins in the middle of the family, that is behind the member before it on the shortest way.
         int[] parent = [.. Enumerable.Range(0, n).Select(i => before[i] >= 0 ? before[i] : potential.Before[i])];
+        CutCircles(before, parent);
         var children = new List<int>[n];
         for (int i = 0; i < n; i++)
             children[i] = [];
@@ -95,6 +96,21 @@ internal static class Branches
             (int a, int b, int c) = (family[parent[at]], family[at], family[child]);
             double steps = distances[a, b] + distances[b, c];
             return steps == 0 ? 0 : -distances[a, c] / steps;
+        }
+    }
+
+    /// <summary>A loop that was taken back into its path may run against the potential; what begins behind it is then not hung on what comes after itself, but begins by itself.</summary>
+    private static void CutCircles(int[] before, int[] parent)
+    {
+        for (int first = 0; first < parent.Length; first++)
+        {
+            if (before[first] >= 0 || parent[first] < 0)
+                continue;
+            int at = parent[first];
+            for (int steps = 0; steps < parent.Length && at >= 0 && at != first; steps++)
+                at = parent[at];
+            if (at == first)
+                parent[first] = -1;
         }
     }
 }

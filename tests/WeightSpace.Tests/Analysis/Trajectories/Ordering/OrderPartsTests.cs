@@ -168,4 +168,18 @@ public sealed class OrderPartsTests
         Assert.Null(scores.DirectedOrder);
         Assert.Null(scores.Edges);
     }
+
+    /// <summary>Two paths that ran against the potential, each of which begins behind a checkpoint of the other one.</summary>
+    [Fact]
+    public void PathsThatBeginBehindEachOtherAreNotLost()
+    {
+        const int root = 0, one = 1, afterOne = 2, other = 3, afterOther = 4, lastOfOne = 5, lastOfOther = 6;
+        float[] places = [-3, -3, /* one */ 1, 1, 0, 1, /* other */ 0, 0, 1, 0, /* last */ 0.8f, 0.9f, 0.2f, 0.1f];
+        using FloatRows rows = FloatRows.Copy(places, 7, 2, centre: false);
+        CheckpointDistances distances = CheckpointDistances.Of(rows, TestContext.Current.CancellationToken);
+        var potential = new PathPotential([0, 2, 1, 2, 1, 3, 3], [-1, afterOther, root, afterOne, root, root, root]);
+        int[] before = [-1, -1, one, -1, other, afterOne, afterOther];
+        List<BranchPath> paths = Branches.Paths(distances, [root, one, afterOne, other, afterOther, lastOfOne, lastOfOther], potential, before);
+        Assert.Equal(Enumerable.Range(0, 7), paths.SelectMany(path => path.Members).Order());
+    }
 }
