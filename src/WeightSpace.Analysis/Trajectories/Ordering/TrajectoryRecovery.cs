@@ -30,6 +30,15 @@ public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Traj
 /// </remarks>
 public static class TrajectoryRecovery
 {
+    /// <summary>An edge of the spanning tree ends a family, though the origin is one, where it is so many times longer than the next shorter one.</summary>
+    private const double FamilyGap = 1.5;
+
+    /// <summary>Such a family has at least so many checkpoints,</summary>
+    private const int LeastPerFamily = 3;
+
+    /// <summary>but for this share of all.</summary>
+    private const double MostAlone = 0.05;
+
     /// <summary>Rounds of <see cref="CommonMotion"/>; more change little.</summary>
     private const int Rounds = 6;
 
@@ -81,7 +90,7 @@ public static class TrajectoryRecovery
         bool[] isShared = new bool[tree.Length];
         Parallel.For(0, tree.Length, new ParallelOptions { CancellationToken = stop }, e => isShared[e] = origin.IsShared(Weights(tree[e].From), Weights(tree[e].To), (ulong)e));
         var isMember = members.ToHashSet();
-        return [.. SpanningTree.Parts(distances.Count, tree.Where((_, e) => isShared[e]), float.PositiveInfinity).Where(part => isMember.Contains(part[0]))];
+        return [.. WithoutLongest(distances.Count, [.. tree.Where((_, e) => isShared[e])], members.Length).Where(part => isMember.Contains(part[0]))];
 
         // As they were before their mean was taken from them.
         float[] Weights(int row)
@@ -92,6 +101,24 @@ public static class TrajectoryRecovery
                 whole[i] = (float)(centred[i] + means[i]);
             return whole;
         }
+    }
+
+    /// <summary>
+    /// Networks with one start that have parted for good stand apart too: the parts of the tree without its longest edges, where the ratio of one edge to the next shorter one is largest and large enough; as they are
+    /// where that would leave checkpoints alone.
+    /// </summary>
+    private static int[][] WithoutLongest(int count, TreeEdge[] tree, int members)
+    {
+        float[] squared = [.. tree.Select(edge => edge.Squared).OrderDescending()];
+        double Ratio(int i) => squared[i] / Math.Max(squared[i + 1], float.Epsilon);
+        foreach (int cut in Enumerable.Range(0, squared.Length / LeastPerFamily).Where(i => Ratio(i) >= FamilyGap * FamilyGap).OrderByDescending(Ratio))
+        {
+            int[][] parts = SpanningTree.Parts(count, tree, squared[cut + 1]);
+            int copies = count - members; // of other checkpoints: in no tree
+            if (parts.Where(part => part.Length < LeastPerFamily).Sum(part => part.Length) - copies <= MostAlone * members)
+                return parts;
+        }
+        return SpanningTree.Parts(count, tree, float.PositiveInfinity);
     }
 
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
