@@ -15,31 +15,15 @@ internal static class Branches
     /// <summary>The squared side opposite to a right angle over the sum of the other two is 1; a little less is right enough.</summary>
     private const double RightAngle = 0.8;
 
-    /// <param name="before">Of a path cover: the member before each, -1 where a path begins. [member]</param>
-    public static List<BranchPath> Paths(CheckpointDistances distances, int[] family, PathPotential potential, int[] before)
+    /// <param name="parents">Of a tree of paths (<see cref="PathTree"/>). [member]</param>
+    /// <param name="root">The member from which times were counted.</param>
+    public static List<BranchPath> Paths(CheckpointDistances distances, int[] family, int[] parents, int root)
     {
-        int n = before.Length;
-        var next = new int[n];
-        Array.Fill(next, -1);
-        for (int i = 0; i < n; i++)
-        {
-            if (before[i] >= 0)
-                next[before[i]] = i;
-        }
-        // What begins behind each member; where a path begins in the middle of the family, that is behind the member before it on the shortest way.
-        int[] parent = [.. Enumerable.Range(0, n).Select(i => before[i] >= 0 ? before[i] : potential.Before[i])];
-        CutCircles(before, parent);
-        var children = new List<int>[n];
-        for (int i = 0; i < n; i++)
-            children[i] = [];
-        for (int i = 0; i < n; i++)
-        {
-            if (parent[i] >= 0)
-                children[parent[i]].Add(i);
-        }
+        int n = parents.Length;
+        List<int>[] children = PathTree.Children(parents);
         // From the late ones to the early: forks and checkpoints in each subtree.
         int[] order = [.. Enumerable.Range(0, n)];
-        Array.Sort([.. potential.Values], order);
+        Array.Sort(PathTree.Depths(parents), order);
         var forks = new int[n];
         var sizes = new int[n];
         for (int place = n - 1; place >= 0; place--)
@@ -47,25 +31,23 @@ internal static class Branches
             int i = order[place];
             sizes[i]++;
             forks[i] += Math.Max(0, children[i].Count - 1);
-            if (parent[i] < 0)
+            if (parents[i] < 0)
                 continue;
-            sizes[parent[i]] += sizes[i];
-            forks[parent[i]] += forks[i];
+            sizes[parents[i]] += sizes[i];
+            forks[parents[i]] += forks[i];
         }
+        var next = new int[n];
         for (int i = 0; i < n; i++)
-        {
-            if (children[i].Count > 1)
-                next[i] = children[i].OrderByDescending(child => forks[child]).ThenByDescending(child => sizes[child]).ThenBy(child => Turn(i, child)).ThenBy(child => child).First();
-        }
+            next[i] = children[i].Count == 0 ? -1 : children[i].OrderByDescending(child => forks[child]).ThenByDescending(child => sizes[child]).ThenBy(child => Turn(i, child)).ThenBy(child => child).First();
         var paths = new List<BranchPath>();
         for (int first = 0; first < n; first++)
         {
-            if (parent[first] >= 0 && next[parent[first]] == first)
+            if (parents[first] >= 0 && next[parents[first]] == first)
                 continue;
             var members = new List<int>();
             for (int i = first; i >= 0; i = next[i])
                 members.Add(i);
-            paths.Add(new BranchPath(members, parent[first]));
+            paths.Add(new BranchPath(members, parents[first]));
         }
         BeforeTheRoot(paths);
         return paths;
@@ -73,10 +55,9 @@ internal static class Branches
         // Where the root was not the very first checkpoint, what is before it hangs on it as a short path that leads away from where the long one leads.
         void BeforeTheRoot(List<BranchPath> all)
         {
-            BranchPath? main = all.FirstOrDefault(path => path.Parent < 0 && potential.Before[path.Members[0]] < 0);
+            BranchPath? main = all.FirstOrDefault(path => path.Members[0] == root);
             if (main is null || main.Members.Count < 2)
                 return;
-            int root = main.Members[0];
             BranchPath? lead = all.Where(path => path.Parent == root && path.Members.Count * ShortLead <= main.Members.Count).MaxBy(path => path.Members.Count);
             if (lead is null)
                 return;
@@ -91,26 +72,11 @@ internal static class Branches
         // The squared way past a member over the two squared steps: 2 straight on, 1 at a right angle, less where it turns back. The sign makes the straightest the least.
         double Turn(int at, int child)
         {
-            if (parent[at] < 0)
+            if (parents[at] < 0)
                 return 0;
-            (int a, int b, int c) = (family[parent[at]], family[at], family[child]);
+            (int a, int b, int c) = (family[parents[at]], family[at], family[child]);
             double steps = distances[a, b] + distances[b, c];
             return steps == 0 ? 0 : -distances[a, c] / steps;
-        }
-    }
-
-    /// <summary>A loop that was taken back into its path may run against the potential; what begins behind it is then not hung on what comes after itself, but begins by itself.</summary>
-    private static void CutCircles(int[] before, int[] parent)
-    {
-        for (int first = 0; first < parent.Length; first++)
-        {
-            if (before[first] >= 0 || parent[first] < 0)
-                continue;
-            int at = parent[first];
-            for (int steps = 0; steps < parent.Length && at >= 0 && at != first; steps++)
-                at = parent[at];
-            if (at == first)
-                parent[first] = -1;
         }
     }
 }

@@ -12,8 +12,9 @@ internal static class Insertion
     /// <summary>A loop so short may also lengthen the path by so many of the squared step that it comes in between.</summary>
     private const int ShortLoop = 2;
 
+    /// <param name="hangsOn">What a path that begins at a member would hang on, -1 for nothing. [member]</param>
     /// <param name="before">The member before each, -1 where a path begins; changed in place. [member]</param>
-    public static void Run(CheckpointDistances distances, int[] members, PathPotential potential, int[] before)
+    public static void Run(CheckpointDistances distances, int[] members, int[] hangsOn, int[] before)
     {
         int n = before.Length;
         var next = new int[n];
@@ -29,13 +30,13 @@ internal static class Insertion
             hasChanged = false;
             for (int first = 0; first < n; first++)
             {
-                if (before[first] >= 0 || potential.Before[first] < 0)
+                if (before[first] >= 0 || hangsOn[first] < 0)
                     continue;
                 int last = first;
                 var inside = new HashSet<int> { first };
                 while (next[last] >= 0)
                     inside.Add(last = next[last]);
-                double step = distances[members[potential.Before[first]], members[first]], least = double.PositiveInfinity;
+                double step = distances[members[hangsOn[first]], members[first]], least = double.PositiveInfinity;
                 int at = -1;
                 bool isReversed = false;
                 ReadOnlySpan<float> fromFirst = distances.Row(members[first]), fromLast = distances.Row(members[last]);

@@ -67,6 +67,7 @@ public static class OrderAnalysis
         var scores = new List<NamedOrderScores>();
         if (Truth(group, items) is { } truth)
         {
+            GiveStemsToParents(truth, recovered.SameAs);
             scores.Add(new NamedOrderScores("this method", OrderScores.Of(Places(items.Count, recovered.Trajectories.Select(trajectory => trajectory.Checkpoints)), truth, seed)));
             if (withBaselines)
                 scores.AddRange(Baselines(weights, columns, recovered, truth, seed, stop));
@@ -117,6 +118,23 @@ public static class OrderAnalysis
             truth[i] = new TruePlace(network, step);
         }
         return truth;
+    }
+
+    /// <summary>
+    /// A checkpoint that several networks have is the one's that shares most: a parent has part of its path in common with each of its forks. Of equals it is the first one's.
+    /// </summary>
+    /// <param name="truth">Changed where a checkpoint stands for its copies.</param>
+    private static void GiveStemsToParents(TruePlace[] truth, IReadOnlyDictionary<int, int> sameAs)
+    {
+        ILookup<int, int> copies = sameAs.ToLookup(pair => pair.Value, pair => pair.Key);
+        var shared = new Dictionary<int, int>();
+        foreach (IGrouping<int, int> group in copies)
+        {
+            foreach (int network in group.Append(group.Key).Select(i => truth[i].Network).Distinct())
+                shared[network] = shared.GetValueOrDefault(network) + 1;
+        }
+        foreach (IGrouping<int, int> group in copies)
+            truth[group.Key] = group.Order().Prepend(group.Key).Select(i => truth[i]).MaxBy(place => shared[place.Network])!;
     }
 
     private static (int Trajectory, int Place)?[] Places(int count, IEnumerable<int[]> paths)

@@ -1,8 +1,8 @@
 namespace WeightSpace.Analysis.Trajectories.Ordering;
 
 /// <summary>
-/// How far training has come: the length of the shortest way from a root where a hop costs its squared length (the Fermat distance with power 2: Groisman, Jonckheere and Sapienza, "Nonhomogeneous
-/// Euclidean first-passage percolation and distance learning", arXiv 1810.09398).
+/// How far training has come: the length of the shortest way from a root where a hop costs a power of its length (the Fermat distance: Groisman, Jonckheere and Sapienza, "Nonhomogeneous
+/// Euclidean first-passage percolation and distance learning", arXiv 1810.09398), the second unless said otherwise.
 /// </summary>
 /// <remarks>
 /// Squared lengths make a way through everything that lies between cheaper than one long hop, so the way follows a path that was walked. Networks that stand side by side after as many steps come
@@ -10,15 +10,18 @@ namespace WeightSpace.Analysis.Trajectories.Ordering;
 /// </remarks>
 /// <param name="Values">[member]; 0 at the root.</param>
 /// <param name="Before">The member before each on its way, -1 for the root. [member]</param>
-internal sealed record PathPotential(double[] Values, int[] Before)
+/// <param name="Hops">The hops of its way. [member]</param>
+internal sealed record PathPotential(double[] Values, int[] Before, int[] Hops)
 {
     /// <summary>Dijkstra, "A note on two problems in connexion with graphs", 1959, over all pairs, in time N^2.</summary>
     /// <param name="root">An index into <paramref name="members"/>.</param>
-    public static PathPotential From(CheckpointDistances distances, int[] members, int root)
+    /// <param name="power">Of the length of a hop, at least 1: the higher, the more hops a way takes through what lies between.</param>
+    public static PathPotential From(CheckpointDistances distances, int[] members, int root, double power = 2)
     {
         int n = members.Length;
         var values = new double[n];
         var before = new int[n];
+        var hops = new int[n];
         var isDone = new bool[n];
         Array.Fill(values, double.PositiveInfinity);
         Array.Fill(before, -1);
@@ -28,7 +31,7 @@ internal sealed record PathPotential(double[] Values, int[] Before)
         {
             isDone[newest] = true;
             if (done == n)
-                return new PathPotential(values, before);
+                return new PathPotential(values, before, hops);
             ReadOnlySpan<float> row = distances.Row(members[newest]);
             double at = values[newest];
             int next = -1;
@@ -36,9 +39,9 @@ internal sealed record PathPotential(double[] Values, int[] Before)
             {
                 if (isDone[j])
                     continue;
-                double way = at + row[members[j]];
+                double way = at + (power == 2 ? row[members[j]] : Math.Pow(row[members[j]], power / 2));
                 if (way < values[j])
-                    (values[j], before[j]) = (way, newest);
+                    (values[j], before[j], hops[j]) = (way, newest, hops[newest] + 1);
                 if (next < 0 || values[j] < values[next])
                     next = j;
             }

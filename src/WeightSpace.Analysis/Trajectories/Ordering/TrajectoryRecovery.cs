@@ -21,10 +21,12 @@ public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Traj
 /// Puts unlabelled checkpoints of many networks in order: which belong to one network, and which came after which. This file is the method.
 /// </summary>
 /// <remarks>
-/// <para>1. Families: the minimum spanning tree falls apart where an edge joins two checkpoints of different initial weights (<see cref="CommonOrigin"/>). 2. In each family a root, from where norms grow and steps shorten, and
-/// a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>). 3. Bundles of contemporaries (<see cref="Bundles"/>). 4. The cheapest cover of the family
-/// by paths (<see cref="PathCover"/>), again with the common motion of contemporaries taken out (<see cref="CommonMotion"/>), and with loops taken back in (<see cref="Insertion"/>). 5. Where paths part,
-/// which of them is the parent's (<see cref="Branches"/>). 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
+/// <para>1. Families: the minimum spanning tree falls apart where an edge joins two checkpoints of different initial weights (<see cref="CommonOrigin"/>), and at edges much longer than the others, where networks
+/// with one start have parted for good. 2. In each family a root, from where norms grow and steps shorten, and a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>).
+/// 3. The tree of the family's paths by place: bundles of contemporaries (<see cref="Bundles"/>), the cheapest cover by paths (<see cref="PathCover"/>), again with the common motion of contemporaries taken out
+/// (<see cref="CommonMotion"/>), and with loops taken back in (<see cref="Insertion"/>). 4. The tree by motion, which is right where forks stand side by side with their parents: how many steps lie before each
+/// checkpoint (<see cref="TrainingTime"/>), which one step is missing between which two (<see cref="MotionLinks"/>), and what sets a network apart for longer than a step (<see cref="TailExchange"/>). It is taken
+/// where there are forks, unless it leaves more ends. 5. Where paths part, which of them is the parent's (<see cref="Branches"/>). 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
 /// <para>The claim that this can be done is from Schürholt and Borth, arXiv 2006.10424; their rule is in <see cref="OrderBaselines"/>, the method is this project's. Singh et al. and the inference of
 /// cell trajectories (Slingshot) have the same problem with other means.</para>
 /// </remarks>
@@ -41,6 +43,15 @@ public static class TrajectoryRecovery
 
     /// <summary>Rounds of <see cref="CommonMotion"/>; more change little.</summary>
     private const int Rounds = 6;
+
+    /// <summary>There are forks where at least this share of the paths part from others later than at the first step.</summary>
+    private const double LeastForks = 0.5;
+
+    /// <summary>A path that ends too early makes an end more. The tree by motion is taken where it has at most this share more ends than the one by place,</summary>
+    private const double MoreEnds = 0.25;
+
+    /// <summary>and at most so many more.</summary>
+    private const int MostMoreEnds = 2;
 
     /// <param name="weights">[checkpoint, parameter], finite; the mean is taken from them.</param>
     /// <param name="signs">What is measured of every checkpoint for direction, in the same order.</param>
@@ -124,14 +135,45 @@ public static class TrajectoryRecovery
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
     {
         PathPotential potential = signs.BestPotential(distances, family);
+        int root = Array.IndexOf(potential.Before, -1);
+        int[] parents = ByPlace(distances, family, potential);
+        if (ByMotion(distances, family, potential, parents) is { } better)
+            parents = better;
+        return Branches.Paths(distances, family, parents, root).Select(path =>
+            new OrderedTrajectory([.. path.Members.Select(member => family[member])], path.Parent < 0 ? null : family[path.Parent], 0, null));
+    }
+
+    /// <summary>The tree of paths by how short steps are, with the common motion of contemporaries taken out.</summary>
+    private static int[] ByPlace(CheckpointDistances distances, int[] family, PathPotential potential)
+    {
         (Candidate[][] possible, double[] none) = PathCover.Possible(distances, family, potential, Bundles.Find(distances, family, potential));
         int[] before = SparseAssignment.Minimise(possible, none, family.Length);
         for (int round = 0; round < Rounds; round++)
             before = CommonMotion.Refine(distances, family, potential, possible, before);
-        Insertion.Run(distances, family, potential, before);
-        return Branches.Paths(distances, family, potential, before).Select(path =>
-            new OrderedTrajectory([.. path.Members.Select(member => family[member])], path.Parent < 0 ? null : family[path.Parent], 0, null));
+        Insertion.Run(distances, family, potential.Before, before);
+        return PathTree.Of(before, potential.Before);
     }
+
+    /// <summary>
+    /// The tree of paths by the motion around each checkpoint; null where it is not better. Where all networks part at their start they stand side by side from the first step on, and the tree by place knows their
+    /// common motion from all of them; by motion is for forks.
+    /// </summary>
+    /// <param name="place">The tree by place.</param>
+    private static int[]? ByMotion(CheckpointDistances distances, int[] family, PathPotential potential, int[] place)
+    {
+        var time = TrainingTime.Of(distances, family, Array.IndexOf(potential.Before, -1));
+        // From times that were counted, and from those of the tree by place.
+        int[][] trees = [MotionLinks.Find(distances, family, time), MotionLinks.Find(distances, family, new TrainingTime(PathTree.Depths(place), potential))];
+        int[] parents = trees.MinBy(Ends)!;
+        int ends = Ends(parents), endsOfPlace = Ends(place), atFirst = time.Steps.Count(step => step == 1);
+        if (atFirst > (1 - LeastForks) * ends || ends > endsOfPlace + Math.Min(MostMoreEnds, MoreEnds * endsOfPlace))
+            return null;
+        TailExchange.Run(distances, family, parents);
+        return parents;
+    }
+
+    /// <summary>Checkpoints that nothing is behind.</summary>
+    private static int Ends(int[] parents) => PathTree.Children(parents).Count(children => children.Count == 0);
 
     /// <summary>Turns round what runs the wrong way and says how sure each is.</summary>
     private static IEnumerable<OrderedTrajectory> Judged(CheckpointDistances distances, List<OrderedTrajectory> trajectories, DirectionSigns signs)

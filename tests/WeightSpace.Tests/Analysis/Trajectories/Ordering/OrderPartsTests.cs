@@ -52,14 +52,18 @@ public sealed class OrderPartsTests
         Assert.Contains(sparse, column => column >= 0);
     }
 
-    [Fact]
-    public void PotentialsAreThoseOfTheShortestWays()
+    [Theory]
+    [InlineData(1.25)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void PotentialsAreThoseOfTheShortestWays(double power)
     {
         GrownPaths paths = new GrownPaths().SameStart(4, 8);
         using FloatRows rows = paths.Rows();
         CheckpointDistances distances = CheckpointDistances.Of(rows, TestContext.Current.CancellationToken);
         int[] members = [.. Enumerable.Range(0, paths.Count)];
-        PathPotential potential = PathPotential.From(distances, members, 3);
+        PathPotential potential = PathPotential.From(distances, members, 3, power);
+        double Hop(int i, int j) => Math.Pow(Math.Sqrt(distances[i, j]), power);
         // Bellman and Ford: as many rounds as there are checkpoints.
         var values = members.Select(i => i == 3 ? 0 : double.PositiveInfinity).ToArray();
         for (int round = 0; round < members.Length; round++)
@@ -67,11 +71,12 @@ public sealed class OrderPartsTests
             foreach (int i in members)
             {
                 foreach (int j in members)
-                    values[j] = Math.Min(values[j], values[i] + distances[i, j]);
+                    values[j] = Math.Min(values[j], values[i] + Hop(i, j));
             }
         }
         Assert.All(members, i => Assert.Equal(values[i], potential.Values[i], 1e-9));
-        Assert.All(members.Where(i => i != 3 && potential.Values[i] > 0), i => Assert.Equal(potential.Values[i], potential.Values[potential.Before[i]] + distances[potential.Before[i], i], 1e-9));
+        Assert.All(members.Where(i => i != 3 && potential.Values[i] > 0), i => Assert.Equal(potential.Values[i], potential.Values[potential.Before[i]] + Hop(potential.Before[i], i), 1e-9));
+        Assert.All(members.Where(i => potential.Before[i] >= 0), i => Assert.Equal(potential.Hops[potential.Before[i]] + 1, potential.Hops[i]));
     }
 
     [Fact]
@@ -169,6 +174,22 @@ public sealed class OrderPartsTests
         Assert.Null(scores.Edges);
     }
 
+    /// <summary>A stem belongs to the parent, wherever its checkpoints stand in the list.</summary>
+    [Fact]
+    public void StemsCountForTheParentThoughAForkComesFirst()
+    {
+        GrownPaths paths = new GrownPaths().Network(0, 30).Fork(1, 0, 9, 30).Fork(2, 0, 19, 30);
+        float[] Weights(int network, int step) => paths.Row(Enumerable.Range(0, paths.Count).Single(i => paths.Truth[i] == new TruePlace(network, step)));
+        int[] forkedBehind = [29, 9, 19];
+        (int Network, int Step)[] all = [.. new[] { 1, 2, 0 }.SelectMany(network => Enumerable.Range(0, 30).Select(step => (network, step)))];
+        var group = new MemoryGroup([.. all.Select(one => MemoryGroup.Item($"{one.Network}", one.Step))], [.. all.Select(one => Weights(one.Step <= forkedBehind[one.Network] ? 0 : one.Network, one.Step))]);
+        OrderResult result = OrderAnalysis.Run(group, withBaselines: false, 1, null, TestContext.Current.CancellationToken);
+        OrderScores scores = result.Scores[0].Scores;
+        Assert.Equal((3, 3), (scores.Networks, scores.Found));
+        Assert.True(scores.AdjustedRand.Value > 0.85, $"{scores}"); // behind the last fork nothing says which is the parent
+        Assert.True(scores.DirectedOrder!.Value > 0.95, $"{scores}");
+    }
+
     /// <summary>Two paths that ran against the potential, each of which begins behind a checkpoint of the other one.</summary>
     [Fact]
     public void PathsThatBeginBehindEachOtherAreNotLost()
@@ -177,9 +198,11 @@ public sealed class OrderPartsTests
         float[] places = [-3, -3, /* one */ 1, 1, 0, 1, /* other */ 0, 0, 1, 0, /* last */ 0.8f, 0.9f, 0.2f, 0.1f];
         using FloatRows rows = FloatRows.Copy(places, 7, 2, centre: false);
         CheckpointDistances distances = CheckpointDistances.Of(rows, TestContext.Current.CancellationToken);
-        var potential = new PathPotential([0, 2, 1, 2, 1, 3, 3], [-1, afterOther, root, afterOne, root, root, root]);
         int[] before = [-1, -1, one, -1, other, afterOne, afterOther];
-        List<BranchPath> paths = Branches.Paths(distances, [root, one, afterOne, other, afterOther, lastOfOne, lastOfOther], potential, before);
+        int[] parents = PathTree.Of(before, [-1, afterOther, root, afterOne, root, root, root]);
+        List<BranchPath> paths = Branches.Paths(distances, [root, one, afterOne, other, afterOther, lastOfOne, lastOfOther], parents, root);
         Assert.Equal(Enumerable.Range(0, 7), paths.SelectMany(path => path.Members).Order());
+        Assert.Equal(0, PathTree.Depths(parents)[root]);
+        Assert.DoesNotContain(-1, PathTree.Depths(parents));
     }
 }

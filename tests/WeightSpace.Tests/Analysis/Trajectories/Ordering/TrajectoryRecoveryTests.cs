@@ -72,6 +72,20 @@ public sealed class TrajectoryRecoveryTests
         Assert.All(behind.Zip([9, 19, 29]), pair => Assert.InRange(pair.First, pair.Second - 1, pair.Second + 1));
     }
 
+    /// <summary>Networks that move alike by much more than what sets them apart: a contemporary is far nearer than the checkpoint before.</summary>
+    [Theory]
+    [InlineData(0.1)]
+    [InlineData(0.4)]
+    public void ForksThatStayNearTheirParentAreFollowed(double noise)
+    {
+        GrownPaths paths = new GrownPaths().Network(0, 50, noise: noise);
+        for (int fork = 1; fork < 10; fork++)
+            paths.Fork(fork, 0, (5 * fork) - 1, 50, noise: noise);
+        paths = paths.Shuffled(8);
+        OrderScores scores = paths.Score(paths.Recover());
+        Assert.True(scores.Found == 10 && scores.AdjustedRand.Value > 0.95 && scores.DirectedOrder!.Value > 0.95, $"{scores}");
+    }
+
     [Fact]
     public void CopiesAreNamedAndStandInNoPath()
     {
