@@ -14,10 +14,14 @@ internal static class Figure
         $"<figure id=\"{id}\"><svg viewBox=\"0 0 {Html.Pixel(width)} {Html.Pixel(height)}\" role=\"img\" aria-labelledby=\"{id}-title {id}-text\" xmlns=\"http://www.w3.org/2000/svg\">"
         + $"<title id=\"{id}-title\">{Html.Escape(title)}</title><desc id=\"{id}-text\">{Html.Escape(alternative)}</desc>{drawing}</svg>{legend}<figcaption>{caption}</figcaption></figure>\n";
 
+    /// <summary>An entry of a legend: a dot in a class's colour, and what it stands for.</summary>
+    public static string Key(string style, string words) => $"<span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"dot {style}\" cx=\"7\" cy=\"6\" r=\"4.5\"/></svg>{Html.Escape(words)}</span> ";
+
     /// <summary>More machines or classes than this are not shown one by one where that would be no help; <c>analysis.json</c> has all.</summary>
     public const int MostListed = 20;
 
-    private const int Colours = 8;
+    /// <summary>Colours that <see cref="ReportStyle"/> has for classes, m0 and on.</summary>
+    public const int Colours = 8;
 
     /// <summary>The colour's number of each machine: fixed by its place in the list of the analysis, so the same in all figures.</summary>
     public static Dictionary<string, int> MachineColours(ArchitectureAnalysis analysis) =>
@@ -35,7 +39,7 @@ internal static class Figure
         else
         {
             foreach ((string machine, int colour) in colours.OrderBy(pair => pair.Key, StringComparer.Ordinal))
-                legend.Append($"<span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"dot m{colour}\" cx=\"7\" cy=\"6\" r=\"4.5\"/></svg>{Html.Escape(machine)}</span> ");
+                legend.Append(Key($"m{colour}", machine));
         }
         string[] variants = [.. analysis.Members.Select(member => member.Variant).Distinct().Order(StringComparer.Ordinal)];
         if (withVariants && (variants.Length > 1 || variants[0] != Variants.Clean))

@@ -9,9 +9,7 @@ public static class HtmlReport
     /// <summary>Writes the page; the same result gives the same text.</summary>
     public static void Write(AnalysisResult result, TextWriter writer)
     {
-        writer.Write("<!DOCTYPE html>\n<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\" xml:lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-            + "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n");
-        writer.Write($"<title>{Html.Escape(result.Title)}: what its weights say</title>\n<style>\n{Html.Escape(ReportStyle.Css).Replace("&quot;", "\"", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal)}\n</style>\n</head>\n<body>\n<main>\n");
+        ReportPage.Begin(writer, $"{result.Title}: what its weights say");
         Header(result, writer);
         for (int i = 0; i < result.Architectures.Count; i++)
         {
@@ -29,7 +27,7 @@ public static class HtmlReport
         }
         ReportSections.NotAnalysed(result.Population, writer);
         MethodsSection.Write(result, writer);
-        writer.Write("</main>\n</body>\n</html>\n");
+        ReportPage.End(writer);
     }
 
     private static void Header(AnalysisResult result, TextWriter writer)

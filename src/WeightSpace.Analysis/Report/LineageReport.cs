@@ -17,24 +17,20 @@ public static class LineageReport
     {
         ArgumentNullException.ThrowIfNull(results);
         ArgumentNullException.ThrowIfNull(writer);
-        string style = Html.Escape(ReportStyle.Css).Replace("&quot;", "\"", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal);
-        writer.Write("<!DOCTYPE html>\n<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\" xml:lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n");
-        writer.Write($"<title>{Html.Escape(title)}: descent of models</title>\n<style>\n{style}\n</style>\n</head>\n<body>\n<main>\n");
-        writer.Write($"<header>\n<p class=\"eyebrow\">WeightSpace \u00b7 descent of models</p>\n<h1>{Html.Escape(title)}</h1>\n");
-        writer.Write($"<p class=\"lead\">{Html.Count(results.Sum(result => result.Models.Count))} models, {Html.Count(results.Sum(result => result.Trees))} trees, from the weights alone.</p>\n</header>\n");
+        ReportPage.Begin(writer, $"{title}: descent of models");
+        ReportPage.Header(writer, "descent of models", title, $"{Html.Count(results.Sum(result => result.Models.Count))} models, {Html.Count(results.Sum(result => result.Trees))} trees, from the weights alone.");
         for (int i = 0; i < results.Count; i++)
             Group(results[i], $"g{i}", writer);
         Methods(writer);
-        writer.Write("</main>\n</body>\n</html>\n");
+        ReportPage.End(writer);
     }
 
     private static void Group(LineageResult result, string id, TextWriter writer)
     {
         writer.Write($"<section id=\"{id}\">\n<h2>{Html.Escape(result.Group)}</h2>\n<p class=\"lead\">{Html.Count(result.Models.Count)} models of {Html.Count(result.Parameters)} weights, {Html.Count(result.Trees)} trees.</p>\n");
         if (!result.KnowsUnits)
-            writer.Write("<div class=\"note\"><ul><li>It is not known which hidden units may be reordered, so reordered copies are not found.</li></ul></div>\n");
-        if (result.LeftOut.Count > 0)
-            writer.Write($"<div class=\"note\"><ul>{string.Concat(result.LeftOut.Select(name => $"<li>left out, for its weights are not finite: {Html.Escape(name)}</li>"))}</ul></div>\n");
+            ReportPage.Notes(writer, ["It is not known which hidden units may be reordered, so reordered copies are not found."]);
+        ReportPage.Notes(writer, [.. result.LeftOut.Select(name => $"left out, for its weights are not finite: {name}")]);
         Scores(result, writer);
         IGrouping<int, FoundModel>[] trees = [.. result.Models.GroupBy(model => model.Tree).OrderBy(tree => tree.Key)];
         foreach (IGrouping<int, FoundModel> tree in trees.Where(tree => tree.Count() > 1).Take(MostTrees))
@@ -100,19 +96,16 @@ public static class LineageReport
             $"{text} Each model hangs on its parent, on its left; the number is the confidence of that edge. Dashed lines: which of the two is the parent cannot be told, or the second parent of an average. Rings: hidden units stand in another order than in most of the tree.");
     }
 
-    private static string Legend(FoundModel[] models) => $"<p class=\"legend\">{string.Concat(s_kinds.Where(kind => models.Any(model => model.Kind == kind)).Select(kind =>
-        $"<span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"dot m{Array.IndexOf(s_kinds, kind)}\" cx=\"7\" cy=\"6\" r=\"4.5\"/></svg>{Word(kind)}</span> "))}</p>";
+    private static string Legend(FoundModel[] models) =>
+        $"<p class=\"legend\">{string.Concat(s_kinds.Where(kind => models.Any(model => model.Kind == kind)).Select(kind => Figure.Key($"m{Array.IndexOf(s_kinds, kind)}", Word(kind))))}</p>";
 
     private static string Word(RelationKind? kind) => kind?.ToString().ToLowerInvariant() ?? "";
 
-    private static void Methods(TextWriter writer)
-    {
-        writer.Write("<section id=\"methods\" class=\"methods\">\n<h2>Methods</h2>\n<ol>\n");
-        void Item(string title, string text) => writer.Write($"<li><b>{title}</b> {text}</li>\n");
-        Item("Trees.", "Models are related where their cosine stands 7 standard deviations above that with hidden units reordered at random; reordered copies are aligned first (Ainsworth et al., arXiv 2209.04836).");
-        Item("Changes without training.", "Pruned, quantised and averaged models are recognised exactly, noisy ones by a difference that is normal, alike in all tensors and rows.");
-        Item("Trained models.", "The shortest tree through them, with sets of siblings that moved alike taken as one; its root by growing norms, by steps that go on as they came, and by the number of orders in which the tree can have grown (Shah and Zaman, arXiv 0909.4370).");
-        Item("Confidence.", "The mean probability of an edge over resamples of blocks of weights; of a change without training, one over the number of models that fit as its parent.");
-        writer.Write("</ol>\n</section>\n");
-    }
+    private static void Methods(TextWriter writer) => ReportPage.Methods(writer,
+    [
+        ("Trees.", "Models are related where their cosine stands 7 standard deviations above that with hidden units reordered at random; reordered copies are aligned first (Ainsworth et al., arXiv 2209.04836)."),
+        ("Changes without training.", "Pruned, quantised and averaged models are recognised exactly, noisy ones by a difference that is normal, alike in all tensors and rows."),
+        ("Trained models.", "The shortest tree through them, with sets of siblings that moved alike taken as one; its root by growing norms, by steps that go on as they came, and by the number of orders in which the tree can have grown (Shah and Zaman, arXiv 0909.4370)."),
+        ("Confidence.", "The mean probability of an edge over resamples of blocks of weights; of a change without training, one over the number of models that fit as its parent."),
+    ]);
 }

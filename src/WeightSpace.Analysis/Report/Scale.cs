@@ -20,6 +20,16 @@ internal sealed record Scale(double From, double To, double PixelFrom, double Pi
         return PixelFrom + (Math.Clamp(share, -0.02, 1.02) * (PixelTo - PixelFrom));
     }
 
+    /// <summary>A linear scale that holds all values, with a little room around.</summary>
+    public static Scale Padded(IEnumerable<double> values, double pixelFrom, double pixelTo)
+    {
+        (double low, double high) = (double.PositiveInfinity, double.NegativeInfinity);
+        foreach (double value in values)
+            (low, high) = (Math.Min(low, value), Math.Max(high, value));
+        double margin = high > low ? 0.05 * (high - low) : 1;
+        return new Scale(low - margin, high + margin, pixelFrom, pixelTo, ScaleKind.Linear);
+    }
+
     /// <summary>Round values to mark on the axis, with their texts.</summary>
     public IReadOnlyList<(double Value, string Text)> Ticks()
     {

@@ -24,7 +24,7 @@ internal static class StructureFigures
         {
             ViewAtPoint view = views[v];
             double from = left + (v % across * (side + gap)), top = 30 + (v / across * down);
-            Scale x = Padded(view.Scores.Select(score => score[0]), from, from + side), y = Padded(view.Scores.Select(score => score[1]), top + side, top);
+            Scale x = Scale.Padded(view.Scores.Select(score => score[0]), from, from + side), y = Scale.Padded(view.Scores.Select(score => score[1]), top + side, top);
             svg.Append($"<text class=\"panel\" x=\"{Html.Pixel(from)}\" y=\"{Html.Pixel(top - 14)}\">{Html.Escape(analysis.Views.First(summary => summary.Name == view.View).Title)}</text>");
             svg.Append($"<rect class=\"frame\" x=\"{Html.Pixel(from)}\" y=\"{Html.Pixel(top)}\" width=\"{Html.Pixel(side)}\" height=\"{Html.Pixel(side)}\"/>");
             for (int member = 0; member < view.Scores.Count; member++)
@@ -103,14 +103,5 @@ internal static class StructureFigures
             open.Push(merges[node - count].First);
         }
         return [.. order];
-    }
-
-    private static Scale Padded(IEnumerable<double> values, double pixelFrom, double pixelTo)
-    {
-        double low = double.PositiveInfinity, high = double.NegativeInfinity;
-        foreach (double value in values)
-            (low, high) = (Math.Min(low, value), Math.Max(high, value));
-        double margin = high > low ? 0.05 * (high - low) : 1;
-        return new Scale(low - margin, high + margin, pixelFrom, pixelTo, ScaleKind.Linear);
     }
 }

@@ -8,7 +8,7 @@ namespace WeightSpace.Analysis.Report;
 internal static class TrackFigures
 {
     private const double Width = 760;
-    private const int Colours = 8;
+    private const int Colours = Figure.Colours;
 
     /// <summary>Measures that are drawn over training, with the scale that suits them.</summary>
     private static readonly (string Measure, ScaleKind Scale)[] s_drawn =
@@ -25,7 +25,7 @@ internal static class TrackFigures
             return "";
         const double left = 40, side = 560, top = 30;
         IReadOnlyList<double>[] points = [.. projection.Paths.SelectMany(path => path.Points)];
-        Scale x = Padded(points.Select(point => point[0]), left, left + side), y = Padded(points.Select(point => point[1]), top + side, top);
+        Scale x = Scale.Padded(points.Select(point => point[0]), left, left + side), y = Scale.Padded(points.Select(point => point[1]), top + side, top);
         Dictionary<string, int> colours = ClassColours(group);
         var svg = new StringBuilder();
         svg.Append($"<rect class=\"frame\" x=\"{Html.Pixel(left)}\" y=\"{Html.Pixel(top)}\" width=\"{Html.Pixel(side)}\" height=\"{Html.Pixel(side)}\"/>");
@@ -163,17 +163,7 @@ internal static class TrackFigures
             return "";
         Dictionary<string, int> colours = ClassColours(group);
         return group.Populations.Count > Figure.MostListed ? $"<p class=\"legend\"><span>{group.Populations.Count} classes share {Colours} colours: one colour stands for several.</span></p>"
-            : "<p class=\"legend\">" + string.Concat(group.Populations.Select(population =>
-                $"<span><svg viewBox=\"0 0 14 12\" class=\"key\" aria-hidden=\"true\"><circle class=\"dot m{colours[population.Class]}\" cx=\"7\" cy=\"6\" r=\"4.5\"/></svg>{Html.Escape(population.Class)}</span> ")) + "</p>";
-    }
-
-    private static Scale Padded(IEnumerable<double> values, double pixelFrom, double pixelTo)
-    {
-        (double low, double high) = (double.PositiveInfinity, double.NegativeInfinity);
-        foreach (double value in values)
-            (low, high) = (Math.Min(low, value), Math.Max(high, value));
-        double margin = high > low ? 0.05 * (high - low) : 1;
-        return new Scale(low - margin, high + margin, pixelFrom, pixelTo, ScaleKind.Linear);
+            : "<p class=\"legend\">" + string.Concat(group.Populations.Select(population => Figure.Key($"m{colours[population.Class]}", population.Class))) + "</p>";
     }
 
     private static string Place(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);

@@ -13,24 +13,19 @@ public static class TrackReport
     /// <summary>Writes the page; the same result gives the same text.</summary>
     public static void Write(TrackResult result, TextWriter writer)
     {
-        string style = Html.Escape($"{ReportStyle.Css}\n{Css}").Replace("&quot;", "\"", StringComparison.Ordinal).Replace("&gt;", ">", StringComparison.Ordinal);
-        writer.Write("<!DOCTYPE html>\n<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\" xml:lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-            + "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n");
-        writer.Write($"<title>{Html.Escape(result.Title)}: paths through weight space</title>\n<style>\n{style}\n</style>\n</head>\n<body>\n<main>\n");
-        writer.Write($"<header>\n<p class=\"eyebrow\">WeightSpace \u00b7 paths through weight space</p>\n<h1>{Html.Escape(result.Title)}</h1>\n");
-        writer.Write($"<p class=\"lead\">{Html.Count(result.Groups.Sum(group => group.Networks))} networks, {Html.Count(result.Groups.Sum(group => group.Checkpoints))} checkpoints, measured from the weights alone.</p>\n");
-        writer.Write($"<nav>{string.Concat(result.Groups.Select((group, index) => $"<a href=\"#g{index}\">{Html.Escape(group.Name)}</a> "))}<a href=\"#methods\">Methods</a></nav>\n</header>\n");
+        ReportPage.Begin(writer, $"{result.Title}: paths through weight space", Css);
+        ReportPage.Header(writer, "paths through weight space", result.Title, $"{Html.Count(result.Groups.Sum(group => group.Networks))} networks, {Html.Count(result.Groups.Sum(group => group.Checkpoints))} checkpoints, measured from the weights alone.",
+            $"{string.Concat(result.Groups.Select((group, index) => $"<a href=\"#g{index}\">{Html.Escape(group.Name)}</a> "))}<a href=\"#methods\">Methods</a>");
         for (int i = 0; i < result.Groups.Count; i++)
             Group(result.Groups[i], $"g{i}", writer);
         Methods(result, writer);
-        writer.Write("</main>\n</body>\n</html>\n");
+        ReportPage.End(writer);
     }
 
     private static void Group(TrackedGroup group, string id, TextWriter writer)
     {
         writer.Write($"<section id=\"{id}\">\n<h2>{Html.Escape(group.Name)}</h2>\n<p class=\"lead\">{Html.Count(group.Networks)} network{(group.Networks == 1 ? "" : "s")}, {Html.Count(group.Checkpoints)} checkpoints of {Html.Count(group.Parameters)} weights.</p>\n");
-        if (group.Notes.Count > 0)
-            writer.Write($"<div class=\"note\"><ul>{string.Concat(group.Notes.Select(note => $"<li>{Html.Escape(note)}</li>"))}</ul></div>\n");
+        ReportPage.Notes(writer, [.. group.Notes]);
         writer.Write(TrackFigures.Paths(group, id + "-paths"));
         writer.Write(TrackFigures.Measures(group, id + "-measures"));
         writer.Write(TrackFigures.Tensors(group, id + "-tensors"));
@@ -72,25 +67,22 @@ public static class TrackReport
             writer.Write($"<p class=\"rule\">{Html.Count(group.Members.Count - MostListedNetworks)} more networks are in <code>track.json</code> and <code>track.csv</code>.</p>\n");
     }
 
-    private static void Methods(TrackResult result, TextWriter writer)
-    {
-        writer.Write("<section id=\"methods\" class=\"methods\">\n<h2>Methods</h2>\n<ol>\n");
-        void Item(string title, string text) => writer.Write($"<li><b>{title}</b> {text}</li>\n");
-        Item("Path.", "The checkpoints w<sub>0</sub>, w<sub>1</sub>, ... of a network in the order of their steps; the updates u<sub>k</sub> = w<sub>k</sub> \u2212 w<sub>k\u22121</sub> between them. All weights count alike (Sch\u00fcrholt and Borth, arXiv 2006.10424).");
-        Item("Lengths.", "Step length |u<sub>k</sub>|, over the norm of the weights before, and over the training steps between the two checkpoints (speed). Arc length: their sum. Tortuosity: arc length over displacement; 1 for a straight line, \u221an for a random walk of n equal steps.");
-        Item("Turning.", "Angle between consecutive updates; Menger\u2019s curvature, one over the radius of the circle through three consecutive checkpoints (Menger, 1930). Both depend on how far checkpoints are apart: compare networks with the same schedule only. "
-            + "Smoothness: mean cosine of consecutive updates. Roughness: von Neumann\u2019s ratio (1941) of their mean square successive difference to their variance; 2 for independent updates.");
-        Item("Directions.", "Cosines between all updates; mean directional similarity: mean cosine between checkpoints as seen from the origin, each with itself included (Singh et al., ICLR 2025, arXiv 2403.07379).");
-        Item("Dimension.", "Participation ratio (\u03a3\u03bb)<sup>2</sup> / \u03a3\u03bb<sup>2</sup> of the principal components of a network\u2019s checkpoints, and components that hold 95 % of their variance. A long random walk scores 2.5, whatever the number of weights (Antognini and Sohl-Dickstein, arXiv 1806.08805): few dimensions alone say nothing.");
-        Item("Random walk.", "Each number of a whole path is computed again for steps of the same lengths in directions that are orthogonal to each other and to the first checkpoint.");
-        Item("Reference.", $"Distance from the mean of the reference networks ({Html.Escape(result.Settings.Reference ?? "the other networks of the same group")}) at the same step, over the median of the distances that these networks have from the mean of the others.");
-        Item("Intervals.", $"Means over networks, percentile bootstrap with {Html.Count(result.Settings.Resamples)} resamples; networks that share an initial seed are drawn together.");
-        Item("Sketches.", result.Settings.IsIncremental
+    private static void Methods(TrackResult result, TextWriter writer) => ReportPage.Methods(writer,
+    [
+        ("Path.", "The checkpoints w<sub>0</sub>, w<sub>1</sub>, ... of a network in the order of their steps; the updates u<sub>k</sub> = w<sub>k</sub> \u2212 w<sub>k\u22121</sub> between them. All weights count alike (Sch\u00fcrholt and Borth, arXiv 2006.10424)."),
+        ("Lengths.", "Step length |u<sub>k</sub>|, over the norm of the weights before, and over the training steps between the two checkpoints (speed). Arc length: their sum. Tortuosity: arc length over displacement; 1 for a straight line, \u221an for a random walk of n equal steps."),
+        ("Turning.", "Angle between consecutive updates; Menger\u2019s curvature, one over the radius of the circle through three consecutive checkpoints (Menger, 1930). Both depend on how far checkpoints are apart: compare networks with the same schedule only. "
+            + "Smoothness: mean cosine of consecutive updates. Roughness: von Neumann\u2019s ratio (1941) of their mean square successive difference to their variance; 2 for independent updates."),
+        ("Directions.", "Cosines between all updates; mean directional similarity: mean cosine between checkpoints as seen from the origin, each with itself included (Singh et al., ICLR 2025, arXiv 2403.07379)."),
+        ("Dimension.", "Participation ratio (\u03a3\u03bb)<sup>2</sup> / \u03a3\u03bb<sup>2</sup> of the principal components of a network\u2019s checkpoints, and components that hold 95 % of their variance. A long random walk scores 2.5, whatever the number of weights (Antognini and Sohl-Dickstein, arXiv 1806.08805): few dimensions alone say nothing."),
+        ("Random walk.", "Each number of a whole path is computed again for steps of the same lengths in directions that are orthogonal to each other and to the first checkpoint."),
+        ("Reference.", $"Distance from the mean of the reference networks ({Html.Escape(result.Settings.Reference ?? "the other networks of the same group")}) at the same step, over the median of the distances that these networks have from the mean of the others."),
+        ("Intervals.", $"Means over networks, percentile bootstrap with {Html.Count(result.Settings.Resamples)} resamples; networks that share an initial seed are drawn together."),
+        ("Sketches.", result.Settings.IsIncremental
             ? $"Earlier checkpoints were kept as sketches of {Html.Count(result.Settings.Sketch)} numbers: cosines between updates that are not neighbours, dimension and similarities are estimates where a network has more weights than that."
-            : $"All numbers of single paths are exact. Positions of networks with more than {Html.Count(result.Settings.Sketch)} weights are sketches where networks are compared with each other.");
-        Item("Randomness.", $"Everything random is drawn from seed {result.Settings.Seed}.");
-        writer.Write("</ol>\n<p class=\"rule\">All numbers of this page, and more, are in <code>track.json</code>, <code>track.csv</code> and <code>track-tensors.csv</code> beside it.</p>\n</section>\n");
-    }
+            : $"All numbers of single paths are exact. Positions of networks with more than {Html.Count(result.Settings.Sketch)} weights are sketches where networks are compared with each other."),
+        ("Randomness.", $"Everything random is drawn from seed {result.Settings.Seed}."),
+    ], "All numbers of this page, and more, are in <code>track.json</code>, <code>track.csv</code> and <code>track-tensors.csv</code> beside it.");
 
     private static string Number(double? value) => value is { } number ? Html.Quantity(number) : "\u2013";
 }

@@ -57,15 +57,17 @@ internal static class AnalyzeCommand
         string html = Path.Combine(output, ReportName), numbers = Path.Combine(output, NumbersName);
         byte[] json = AnalysisJson.Write(result);
         AtomicFile.Write(numbers, stream => stream.Write(json));
-        AtomicFile.Write(html, stream =>
-        {
-            var writer = new StreamWriter(stream, new UTF8Encoding(false));
-            HtmlReport.Write(result, writer);
-            writer.Flush();
-        });
+        WritePage(html, writer => HtmlReport.Write(result, writer));
         context.Text.WriteLine($"{html}: the report; {numbers}: its numbers");
         return (result, new Answer(new JsonObject { ["report"] = html, ["analysis"] = numbers, ["result"] = JsonNode.Parse(json) }));
     }
+
+    /// <summary>Writes a page, whole or not at all.</summary>
+    public static void WritePage(string path, Action<TextWriter> write) => AtomicFile.Write(path, stream =>
+    {
+        using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true);
+        write(writer);
+    });
 
     /// <summary>Makes a folder for results where there is none.</summary>
     public static void MakeFolder(string folder)

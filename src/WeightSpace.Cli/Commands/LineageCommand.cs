@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -54,11 +53,7 @@ internal static class LineageCommand
         }
         if (page is not null)
         {
-            AtomicFile.Write(page, stream =>
-            {
-                using var writer = new StreamWriter(stream, new UTF8Encoding(false), leaveOpen: true);
-                LineageReport.Write(set.Title, results, writer);
-            });
+            AnalyzeCommand.WritePage(page, writer => LineageReport.Write(set.Title, results, writer));
             context.Text.WriteLine($"{page}: the trees as figures");
         }
         return new Answer(new JsonObject

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using WeightSpace.Analysis;
+using WeightSpace.Analysis.Report;
 using WeightSpace.Analysis.Trajectories.Ordering;
 using WeightSpace.Zoos.Checkpoints;
 using WeightSpace.Zoos.Formats;
@@ -20,14 +21,15 @@ internal static class OrderCommand
     {
         Argument<string> path = new Argument<string>("PATH") { Description = "A folder of checkpoint files, a collection, or a zoo. What is said of network and step is not looked at, but to say how right the answer is." }.AsPath();
         Option<string?> output = new Option<string?>("--out") { Description = "A file for the answer as a table: a row for each checkpoint.", HelpName = "FILE.csv" }.AsPath();
+        Option<string?> page = new Option<string?>("--page") { Description = "A file for the paths as figures: an HTML page that needs nothing else.", HelpName = "FILE.html" }.AsPath();
         var baselines = new Option<bool>("--baselines") { Description = "Where the truth is known, also ask simple rules, which are told the number of networks." };
         var seed = new Option<ulong>("--seed") { Description = "Seed of resampling." };
-        var command = new Command("order", "Put unlabelled checkpoints in order: which belong to one network, and which came after which.") { path, output, baselines, seed };
-        command.SetAction(parsed => context(parsed).Run(run => Order(run, parsed.GetRequiredValue(path), parsed.GetValue(output), parsed.GetValue(baselines), parsed.GetValue(seed))));
+        var command = new Command("order", "Put unlabelled checkpoints in order: which belong to one network, and which came after which.") { path, output, page, baselines, seed };
+        command.SetAction(parsed => context(parsed).Run(run => Order(run, parsed.GetRequiredValue(path), parsed.GetValue(output), parsed.GetValue(page), parsed.GetValue(baselines), parsed.GetValue(seed))));
         return command;
     }
 
-    private static Answer Order(CommandContext context, string path, string? output, bool withBaselines, ulong seed)
+    private static Answer Order(CommandContext context, string path, string? output, string? page, bool withBaselines, ulong seed)
     {
         using CheckpointSet set = CheckpointSet.Open(path, stop: context.Stop);
         ImportCommand.TellRefused(context.Text, "not read", set.Refusals);
@@ -36,7 +38,7 @@ internal static class OrderCommand
         {
             foreach (ICheckpointGroup group in set.Groups)
             {
-                results.Add(OrderAnalysis.Run(group, withBaselines, seed, (stage, done, total) =>
+                results.Add(OrderAnalysis.Run(group, withBaselines, page is not null, seed, (stage, done, total) =>
                     progress.Report($"{group.Name}: {stage}", done, total, $"{Units.Count(done)} of {Units.Count(total)}", speed => $"{Units.Short(speed)}/s"), context.Stop));
             }
         }
@@ -46,6 +48,11 @@ internal static class OrderCommand
         {
             AtomicFile.Write(output, stream => WriteTable(stream, results));
             context.Text.WriteLine($"{output}: a row for each checkpoint");
+        }
+        if (page is not null)
+        {
+            AnalyzeCommand.WritePage(page, writer => OrderReport.Write(set.Title, results, writer));
+            context.Text.WriteLine($"{page}: the paths as figures");
         }
         return new Answer(new JsonObject
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 
@@ -84,6 +85,29 @@ internal static partial class BuiltProgram
                     throw new TimeoutException("what was waited for did not come");
                 Thread.Sleep(1);
             }
+        }
+
+        /// <summary>Waits for its end, and for the most memory in bytes that it had at once (VmHWM, seen every millisecond).</summary>
+        public (Spoken Spoken, long PeakMemory) WaitAndMeasure()
+        {
+            long peak = 0;
+            string status = $"/proc/{process.Id}/status";
+            WaitUntil(() =>
+            {
+                try
+                {
+                    // The shell that starts the program has the same number, and less memory.
+                    string? line = File.ReadLines(status).FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+                    if (line is not null)
+                        peak = Math.Max(peak, long.Parse(line["VmHWM:".Length..^" kB".Length], CultureInfo.InvariantCulture) << 10);
+                }
+                catch (IOException)
+                {
+                    // It has just ended.
+                }
+                return false;
+            });
+            return (Wait(), peak);
         }
 
         /// <summary>Ctrl+C.</summary>

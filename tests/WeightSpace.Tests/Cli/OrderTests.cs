@@ -8,8 +8,8 @@ public sealed class OrderTests(CommandFixture fixture) : IClassFixture<CommandFi
     [Fact]
     public void AZooIsPutInOrderAndHeldAgainstTheTruth()
     {
-        string file = fixture["order.csv"];
-        Spoken spoken = BuiltProgram.Succeed("order", fixture["zoo"], "--baselines", "--out", file, "--json");
+        string file = fixture["order.csv"], page = fixture["order.html"];
+        Spoken spoken = BuiltProgram.Succeed("order", fixture["zoo"], "--baselines", "--out", file, "--page", page, "--json");
         JsonElement[] groups = [.. spoken.Json.GetProperty("groups").EnumerateArray()];
         Assert.Equal(["mlds", "small"], groups.Select(group => group.GetProperty("group").GetString()).Order(StringComparer.Ordinal));
         string[][] table = [.. File.ReadAllLines(file).Select(line => line.Split(','))];
@@ -29,9 +29,11 @@ public sealed class OrderTests(CommandFixture fixture) : IClassFixture<CommandFi
             Assert.Equal(group.GetProperty("trajectories").GetArrayLength(), placed.Select(row => row[2]).Distinct().Count());
         }
         Assert.Contains("held against the truth", spoken.Error, StringComparison.Ordinal);
+        Assert.Equal(2, File.ReadAllText(page).Split("-paths\"><svg").Length - 1); // of two architectures
 
-        Spoken narrow = BuiltProgram.Run([("DOTNET_EnableAVX512", "0")], "order", fixture["zoo"], "--out", fixture["order-narrow.csv"]);
+        Spoken narrow = BuiltProgram.Run([("DOTNET_EnableAVX512", "0")], "order", fixture["zoo"], "--baselines", "--out", fixture["order-narrow.csv"], "--page", fixture["order-narrow.html"]);
         Assert.True(narrow.ExitCode == 0, narrow.ToString());
+        Assert.Equal(File.ReadAllText(page), File.ReadAllText(fixture["order-narrow.html"]).Replace("order-narrow", "order", StringComparison.Ordinal));
         Assert.Equal(File.ReadAllText(file), File.ReadAllText(fixture["order-narrow.csv"]));
     }
 

@@ -28,11 +28,9 @@ public sealed class BadCheckpointTests(CheckpointFileTests.Saved saved) : IClass
     public void AMutatedFileIsReadOrRefused()
     {
         int refused = 0, read = 0;
-        for (ulong seed = 0; seed < 1008; seed++)
+        foreach ((string ending, byte[] bytes) in Mutated(saved))
         {
-            string name = s_sound[seed % (ulong)s_sound.Length];
-            byte[] bytes = Mutate(File.ReadAllBytes(saved[name]), new RandomStream(seed, RandomPurpose.Testing, 5));
-            string path = _folder["mutated" + Path.GetExtension(name)];
+            string path = _folder["mutated" + ending];
             File.WriteAllBytes(path, bytes);
             if (Refusal(path) is null)
                 read++;
@@ -302,6 +300,16 @@ public sealed class BadCheckpointTests(CheckpointFileTests.Saved saved) : IClass
         }
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, MostMemory);
         return refusal;
+    }
+
+    /// <summary>Some thousand sound files, each with a few bytes that are not.</summary>
+    internal static IEnumerable<(string Ending, byte[] Bytes)> Mutated(CheckpointFileTests.Saved saved)
+    {
+        for (ulong seed = 0; seed < 1008; seed++)
+        {
+            string name = s_sound[seed % (ulong)s_sound.Length];
+            yield return (Path.GetExtension(name), Mutate(File.ReadAllBytes(saved[name]), new RandomStream(seed, RandomPurpose.Testing, 5)));
+        }
     }
 
     private static byte[] Mutate(byte[] bytes, RandomStream draw)

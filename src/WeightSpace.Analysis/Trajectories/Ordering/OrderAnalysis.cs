@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using WeightSpace.Analysis.Alignment;
 using WeightSpace.Numerics;
 using WeightSpace.Zoos;
@@ -32,7 +33,12 @@ public sealed record NamedOrderScores(string Method, OrderScores Scores);
 /// <param name="UnitsReordered">Whether hidden units stood in different orders and were brought into one first.</param>
 /// <param name="LeftOut">Checkpoints with weights that are not finite.</param>
 /// <param name="Scores">Held against the truth, where it is known: this method first, then simple rules that were told the number of networks.</param>
-public sealed record OrderResult(string Group, int Parameters, bool UnitsReordered, IReadOnlyList<FoundTrajectory> Trajectories, IReadOnlyList<FoundCheckpoint> Checkpoints, IReadOnlyList<string> LeftOut, IReadOnlyList<NamedOrderScores> Scores);
+public sealed record OrderResult(string Group, int Parameters, bool UnitsReordered, IReadOnlyList<FoundTrajectory> Trajectories, IReadOnlyList<FoundCheckpoint> Checkpoints, IReadOnlyList<string> LeftOut, IReadOnlyList<NamedOrderScores> Scores)
+{
+    /// <summary>Where the checkpoints stand in a plane; null where that was not asked for, or there is none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public OrderProjection? Projection { get; init; }
+}
 
 /// <summary>Asks a group of checkpoints which belong together and in which order, without looking at what is said of them.</summary>
 public static class OrderAnalysis
@@ -44,9 +50,10 @@ public static class OrderAnalysis
     public static long MostValues => Array.MaxLength;
 
     /// <param name="withBaselines">Whether simple rules answer too, where the truth is known.</param>
+    /// <param name="withProjection">Whether a plane is looked for in which the checkpoints can be drawn.</param>
     /// <param name="seed">Seed of resampling.</param>
     /// <exception cref="InputException">There are too many checkpoints, or too few.</exception>
-    public static OrderResult Run(ICheckpointGroup group, bool withBaselines, ulong seed, Action<string, long, long>? progress, CancellationToken stop)
+    public static OrderResult Run(ICheckpointGroup group, bool withBaselines, bool withProjection, ulong seed, Action<string, long, long>? progress, CancellationToken stop)
     {
         ArgumentNullException.ThrowIfNull(group);
         Check(group);
@@ -57,12 +64,18 @@ public static class OrderAnalysis
         int[] sizes = [.. group.Tensors.Select(tensor => (int)tensor.Elements)];
         RecoveredTrajectories recovered;
         bool isReordered;
+        OrderProjection? projection = null;
         using (FloatRows rows = FloatRows.Copy(weights.AsMemory(0, items.Count * columns), items.Count, columns, centre: false))
         {
             progress?.Invoke("aligning hidden units", 0, 1);
             isReordered = group.Symmetry is { } layout && SharedUnitOrder.Restore(rows, layout, stop);
             progress?.Invoke("looking for paths", 0, 1);
             recovered = TrajectoryRecovery.Find(rows, DirectionSigns.Of(rows, sizes), new CommonOrigin(group.Tensors, group.Symmetry, seed), stop);
+            if (withProjection)
+            {
+                progress?.Invoke("looking for a plane to draw in", 0, 1);
+                projection = OrderProjection.Of(rows, stop);
+            }
         }
         var scores = new List<NamedOrderScores>();
         if (Truth(group, items) is { } truth)
@@ -72,7 +85,7 @@ public static class OrderAnalysis
             if (withBaselines)
                 scores.AddRange(Baselines(weights, columns, recovered, truth, seed, stop));
         }
-        return Describe(group, columns, isReordered, items, leftOut, recovered, scores);
+        return Describe(group, columns, isReordered, items, leftOut, recovered, scores) with { Projection = projection };
     }
 
     private static void Check(ICheckpointGroup group)

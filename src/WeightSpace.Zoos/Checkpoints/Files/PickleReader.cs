@@ -14,7 +14,7 @@ internal abstract class PickleReader(FileBytes file, ByteReader bytes)
     /// <summary>About how many bytes of memory all values of one pickle may take.</summary>
     private const long Budget = 1L << 27;
 
-    private const int ValueCost = 40, ContainerCost = 160, ItemCost = 40, MaxText = 1 << 22, MaxLine = 1 << 12, MaxLongBytes = 64;
+    private const int ValueCost = 40, ContainerCost = 160, ListCost = 100, TextCost = 60, ItemCost = 40, MaxText = 1 << 22, MaxLine = 1 << 12, MaxLongBytes = 64;
 
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
@@ -169,16 +169,19 @@ internal abstract class PickleReader(FileBytes file, ByteReader bytes)
                 Push(Top());
                 return true;
             case (byte)']' or (byte)')' or 0x8F:
+                Charge(ListCost);
                 Push(Sequence([]));
                 return true;
             case (byte)'l' or (byte)'t' or 0x91:
                 Push(Sequence(PopMark()));
                 return true;
             case 0x85 or 0x86 or 0x87:
-                object?[] items = new object?[code - 0x84];
-                for (int i = items.Length - 1; i >= 0; i--)
-                    items[i] = Pop();
-                Push(Sequence([.. items]));
+                Charge(ListCost);
+                var items = new List<object?>(code - 0x84);
+                while (items.Count < code - 0x84)
+                    items.Add(Pop());
+                items.Reverse();
+                Push(Sequence(items));
                 return true;
             case (byte)'a':
                 object? item = Pop();
@@ -360,7 +363,7 @@ internal abstract class PickleReader(FileBytes file, ByteReader bytes)
     {
         if (size < 0 || size > Math.Min(bytes.Left, MaxText))
             throw Bad($"found a text of {(ulong)size} bytes, expected at most {Math.Min(bytes.Left, MaxText)}");
-        Charge(size);
+        Charge(TextCost + size);
         byte[] raw = new byte[size];
         bytes.Read(raw);
         return raw;

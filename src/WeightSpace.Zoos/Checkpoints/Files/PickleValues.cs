@@ -8,7 +8,7 @@ internal sealed record PickleGlobal(string Name);
 /// <summary>A tuple, a list or a set.</summary>
 internal sealed class PickleSequence
 {
-    public List<object?> Items { get; init; } = [];
+    public required List<object?> Items { get; init; }
 }
 
 /// <summary>A dictionary in the order of insertion, or an object with attributes. A key that is set again keeps its place.</summary>

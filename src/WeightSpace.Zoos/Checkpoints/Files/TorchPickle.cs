@@ -58,7 +58,7 @@ internal sealed class TorchPickle(FileBytes file, ByteReader bytes) : PickleRead
             case "collections.defaultdict":
                 return Dictionary(function, arguments, 1);
             case "builtins.set" or "__builtin__.set" or "builtins.frozenset" or "__builtin__.frozenset" or "builtins.list" or "__builtin__.list" or "builtins.tuple" or "__builtin__.tuple" or "torch.Size":
-                return arguments.Count == 0 ? new PickleSequence() : arguments is [PickleSequence items] ? Copy(items) : throw Wrong(function, "a list");
+                return arguments.Count == 0 ? new PickleSequence { Items = [] } : arguments is [PickleSequence items] ? Copy(items) : throw Wrong(function, "a list");
             case "argparse.Namespace" or "types.SimpleNamespace":
                 Charge(TensorCost);
                 return new PickleObject();

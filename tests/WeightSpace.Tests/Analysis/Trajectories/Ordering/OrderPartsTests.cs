@@ -146,7 +146,7 @@ public sealed class OrderPartsTests
     public void MoreThanOneArrayHoldsIsRefusedBeforeAnythingIsRead()
     {
         var group = new HugeGroup();
-        Assert.Contains("take fewer checkpoints", Assert.Throws<InputException>(() => OrderAnalysis.Run(group, false, 0, null, CancellationToken.None)).Message, StringComparison.Ordinal);
+        Assert.Contains("take fewer checkpoints", Assert.Throws<InputException>(() => OrderAnalysis.Run(group, false, false, 0, null, CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 
     /// <summary>Three checkpoints of 4 GB each.</summary>
