@@ -13,6 +13,8 @@ namespace WeightSpace.Analysis.Trajectories.Ordering;
 /// <param name="Hops">The hops of its way. [member]</param>
 internal sealed record PathPotential(double[] Values, int[] Before, int[] Hops)
 {
+    public int Root => Array.IndexOf(Before, -1);
+
     /// <summary>Dijkstra, "A note on two problems in connexion with graphs", 1959, over all pairs, in time N^2.</summary>
     /// <param name="root">An index into <paramref name="members"/>.</param>
     /// <param name="power">Of the length of a hop, at least 1: the higher, the more hops a way takes through what lies between.</param>

@@ -135,11 +135,8 @@ public static class TrajectoryRecovery
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
     {
         PathPotential potential = signs.BestPotential(distances, family);
-        int root = Array.IndexOf(potential.Before, -1);
-        int[] parents = ByPlace(distances, family, potential);
-        if (ByMotion(distances, family, potential, parents) is { } better)
-            parents = better;
-        return Branches.Paths(distances, family, parents, root).Select(path =>
+        int[] place = ByPlace(distances, family, potential), parents = ByMotion(distances, family, potential, place) ?? place;
+        return Branches.Paths(distances, family, parents, potential.Root).Select(path =>
             new OrderedTrajectory([.. path.Members.Select(member => family[member])], path.Parent < 0 ? null : family[path.Parent], 0, null));
     }
 
@@ -161,12 +158,15 @@ public static class TrajectoryRecovery
     /// <param name="place">The tree by place.</param>
     private static int[]? ByMotion(CheckpointDistances distances, int[] family, PathPotential potential, int[] place)
     {
-        var time = TrainingTime.Of(distances, family, Array.IndexOf(potential.Before, -1));
+        int[] depths = PathTree.Depths(place);
+        int ends = Ends(place);
+        if (depths.Count(depth => depth == 1) > (1 - LeastForks) * ends)
+            return null;
         // From times that were counted, and from those of the tree by place.
-        int[][] trees = [MotionLinks.Find(distances, family, time), MotionLinks.Find(distances, family, new TrainingTime(PathTree.Depths(place), potential))];
+        var time = TrainingTime.Of(distances, family, potential.Root);
+        int[][] trees = [MotionLinks.Find(distances, family, time), MotionLinks.Find(distances, family, new TrainingTime(depths, potential))];
         int[] parents = trees.MinBy(Ends)!;
-        int ends = Ends(parents), endsOfPlace = Ends(place), atFirst = time.Steps.Count(step => step == 1);
-        if (atFirst > (1 - LeastForks) * ends || ends > endsOfPlace + Math.Min(MostMoreEnds, MoreEnds * endsOfPlace))
+        if (Ends(parents) > ends + Math.Min(MostMoreEnds, MoreEnds * ends))
             return null;
         TailExchange.Run(distances, family, parents);
         return parents;

@@ -183,7 +183,7 @@ public sealed class OrderPartsTests
         int[] forkedBehind = [29, 9, 19];
         (int Network, int Step)[] all = [.. new[] { 1, 2, 0 }.SelectMany(network => Enumerable.Range(0, 30).Select(step => (network, step)))];
         var group = new MemoryGroup([.. all.Select(one => MemoryGroup.Item($"{one.Network}", one.Step))], [.. all.Select(one => Weights(one.Step <= forkedBehind[one.Network] ? 0 : one.Network, one.Step))]);
-        OrderResult result = OrderAnalysis.Run(group, withBaselines: false, 1, null, TestContext.Current.CancellationToken);
+        OrderResult result = OrderAnalysis.Run(group, withBaselines: false, withProjection: false, 1, null, TestContext.Current.CancellationToken);
         OrderScores scores = result.Scores[0].Scores;
         Assert.Equal((3, 3), (scores.Networks, scores.Found));
         Assert.True(scores.AdjustedRand.Value > 0.85, $"{scores}"); // behind the last fork nothing says which is the parent
