@@ -48,7 +48,7 @@ public static class TrajectoryRecovery
     private const double LeastForks = 0.5;
 
     /// <summary>A path that ends too early makes an end more. The tree by motion is taken where it has at most this share more ends than the one by place,</summary>
-    private const double MoreEnds = 0.25;
+    private const double MoreEnds = 0.2;
 
     /// <summary>and at most so many more.</summary>
     private const int MostMoreEnds = 2;
