@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using WeightSpace.Engines;
 using WeightSpace.Engines.Local;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
