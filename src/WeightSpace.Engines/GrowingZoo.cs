@@ -21,6 +21,10 @@ public sealed class GrowingZoo : IDisposable
 
     public static string WorkFolder(string folder) => Path.Combine(folder, "work");
 
+    /// <summary>Whether a folder holds this experiment's complete zoo, and nothing is left to be cleared up. Throws <see cref="InputException"/> when it holds another zoo.</summary>
+    public static bool IsThere(Experiment experiment, string folder) =>
+        IsComplete(folder, experiment) && !Directory.Exists(WorkFolder(folder)) && !Directory.Exists(RemovedName(WorkFolder(folder)));
+
     /// <summary>
     /// Claims the folder of a zoo that is to grow, or goes on growing; null where it holds this experiment's complete zoo. Throws <see cref="InputException"/> when the folder belongs to
     /// another experiment or another process is at work in it.
@@ -29,7 +33,7 @@ public sealed class GrowingZoo : IDisposable
     public static GrowingZoo? Open(Experiment experiment, string folder, UnitCut cut)
     {
         string work = WorkFolder(folder);
-        if (IsComplete(folder, experiment) && !Directory.Exists(work) && !Directory.Exists(RemovedName(work)))
+        if (IsThere(experiment, folder))
             return null;
         try
         {

@@ -20,8 +20,17 @@ public abstract record UnitCut
     /// <param name="Steps">Steps of training to a unit; null: a unit trains its networks to their end.</param>
     public sealed record ByNetworks(int Networks, long? Steps = null) : UnitCut;
 
-    /// <summary>As many networks to a group as need at most so many operations of training; a network that needs more is a group of its own, whose units are of so many steps.</summary>
-    public sealed record ByFlops(double Flops) : UnitCut;
+    /// <summary>
+    /// As many networks to a group as need at most so many operations of training, leave at most <see cref="MaxBytes"/> and are no more than <see cref="MaxNetworks"/>; a network that needs more is a
+    /// group of its own, whose units are of so many steps.
+    /// </summary>
+    public sealed record ByFlops(double Flops) : UnitCut
+    {
+        /// <summary>A worker holds what its networks leave until it hands them in.</summary>
+        public const double MaxBytes = 1L << 27;
+
+        public const int MaxNetworks = 5000;
+    }
 }
 
 /// <summary>
@@ -32,6 +41,9 @@ public sealed class UnitPlan
 {
     /// <summary>Groups whose files share a folder: more, and some file systems become slow.</summary>
     public const int GroupsPerFolder = 1000;
+
+    /// <summary>Where in the work folder the plan is written down.</summary>
+    public const string FileName = "plan.json";
 
     private const string Format = "weightspace-plan";
 
@@ -90,6 +102,10 @@ public sealed class UnitPlan
     /// <summary>Steps that the first so many networks of a group may take.</summary>
     public long Budget(int group, int networks) => Enumerable.Range(First(group), networks).Sum(index => Experiment.TrainingOf(index).Stop.Steps);
 
+    /// <summary>Bytes of the checkpoints and snapshots that a network of this recipe leaves, at most.</summary>
+    public static double Bytes(Recipe recipe) =>
+        4.0 * recipe.Architecture.Parameters.Count * (recipe.MaxCheckpoints + ((double)recipe.MaxSnapshots * (1 + recipe.Training.Optimizer.Slots.Count)));
+
     /// <summary>The name of a group's unit, the first of which is 0, below <see cref="UnitFolder"/> and <see cref="ResultFolder"/>: <c>000007</c>, <c>012/012345-000002</c>.</summary>
     public static string Name(int group, int unit) => Folder(group) + Number(group, 6) + (unit == 0 ? "" : "-" + Number(unit, 6));
 
@@ -127,18 +143,18 @@ public sealed class UnitPlan
 
     private static IEnumerable<int> Starts(Experiment experiment, double flops)
     {
-        (double inGroup, int network) = (double.PositiveInfinity, 0);
+        (double inGroup, double bytes, int start, int network) = (0, 0, 0, 0);
         foreach ((Recipe example, int networks) in experiment.Settings())
         {
-            double each = example.TrainingFlops;
+            (double each, double eachBytes) = (example.TrainingFlops, Bytes(example));
             for (int i = 0; i < networks; i++, network++)
             {
-                if (inGroup + each > flops)
+                if (network == 0 || inGroup + each > flops || bytes + eachBytes > UnitCut.ByFlops.MaxBytes || network - start == UnitCut.ByFlops.MaxNetworks)
                 {
                     yield return network;
-                    inGroup = 0;
+                    (inGroup, bytes, start) = (0, 0, network);
                 }
-                inGroup += each;
+                (inGroup, bytes) = (inGroup + each, bytes + eachBytes);
             }
         }
     }
@@ -149,7 +165,7 @@ public sealed class UnitPlan
     /// </summary>
     public static UnitPlan ReadOrWrite(Experiment experiment, string work, UnitCut cut)
     {
-        string path = Path.Combine(work, "plan.json"), digest = Digest(experiment);
+        string path = Path.Combine(work, FileName), digest = Digest(experiment);
         if (File.Exists(path))
             return new UnitPlan(experiment, work, Read(path, digest));
         var plan = new UnitPlan(experiment, work, cut);
@@ -164,6 +180,9 @@ public sealed class UnitPlan
         AtomicFile.Write(path, stream => stream.Write(bytes));
         return plan;
     }
+
+    /// <summary>The plan of a zoo under way. Throws <see cref="InputException"/> where there is none, or another experiment's.</summary>
+    public static UnitPlan Read(Experiment experiment, string work) => new(experiment, work, Read(Path.Combine(work, FileName), Digest(experiment)));
 
     private static UnitCut Read(string path, string experimentDigest)
     {

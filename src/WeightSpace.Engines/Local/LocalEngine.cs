@@ -1,3 +1,4 @@
+using WeightSpace.Engines.Slurm;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
@@ -23,6 +24,8 @@ public static class LocalEngine
         using GrowingZoo? zoo = GrowingZoo.Open(experiment, folder, new UnitCut.ByNetworks(unitSize, unitSteps));
         if (zoo is null)
             return false;
+        if (JobRecord.MayHaveJobs(new SlurmFolder(zoo.Work)))
+            throw new InputException($"{folder}: jobs of this zoo may be with a Slurm cluster; go on with --engine slurm, or end them first: `weightspace stop {folder}` (remove {zoo.Work}/slurm where that cluster is no more)");
         Train(zoo, threads, newTrainer, time, progress, stop);
         int total = experiment.Networks.Count;
         zoo.Complete(zoo.ReadResults, done => progress?.Invoke(new ZooProgress("writing the zoo", (int)done, total, done, total, 0)), stop);
