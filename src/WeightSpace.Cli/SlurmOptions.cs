@@ -15,6 +15,8 @@ internal sealed class SlurmOptions
 
     private static readonly NumberRange s_minutes = new(0, 1e5, ExcludesMin: true), s_rate = new(0, 1e6, ExcludesMin: true), s_seconds = new(0, 86_400, ExcludesMin: true), s_count = new(1, 1e7), s_attempts = new(1, 1000);
 
+    private static readonly string[] s_own = ["--array", "-a", "--job-name", "-J", "--output", "-o", "--wrap"];
+
     private readonly Option<string?> _partition = Text("--partition", "Slurm: the partition; several, separated by commas, leave the choice to Slurm. Default: the cluster's.", "NAME");
     private readonly Option<string?> _account = Text("--account", "Slurm: the account that pays.", "NAME");
     private readonly Option<string?> _qos = Text("--qos", "Slurm: the quality of service.", "NAME");
@@ -49,6 +51,8 @@ internal sealed class SlurmOptions
         {
             if (!line.StartsWith('-') || line.Any(char.IsControl))
                 throw new InputException($"{_lines.Name}: found '{line}', expected an option of sbatch, as \"--exclude=n7\"");
+            if (s_own.FirstOrDefault(own => line.StartsWith(own, StringComparison.Ordinal)) is { } taken)
+                throw new InputException($"{_lines.Name}: found '{line}', but {taken} is what the engine finds its jobs by; leave it out");
         }
         return new SlurmSettings
         {

@@ -7,7 +7,7 @@ namespace WeightSpace.Engines.Slurm;
 /// <summary>The script of a job array: each of its elements runs <c>weightspace work</c> on one unit.</summary>
 public static class BatchScript
 {
-    /// <summary>Seconds before its time limit at which Slurm asks a job to end: it puts down where it stands.</summary>
+    /// <summary>Seconds before its time limit at which Slurm asks a job to end: it puts down where it stands. Of a short limit a quarter, or the job would be asked when it begins.</summary>
     private const int SecondsToPutDown = 60;
 
     /// <param name="program">The program as the nodes run it.</param>
@@ -25,9 +25,10 @@ public static class BatchScript
         Option("--ntasks=1");
         Option("--cpus-per-task=1");
         Option(string.Create(CultureInfo.InvariantCulture, $"--mem={memory}M"));
-        Option(string.Create(CultureInfo.InvariantCulture, $"--time={Math.Max(1, (int)Math.Ceiling(settings.TimeLimit.TotalMinutes))}"));
+        int minutes = Math.Max(1, (int)Math.Ceiling(settings.TimeLimit.TotalMinutes));
+        Option(string.Create(CultureInfo.InvariantCulture, $"--time={minutes}"));
         Option("--requeue");
-        Option(string.Create(CultureInfo.InvariantCulture, $"--signal=B:TERM@{SecondsToPutDown}"));
+        Option(string.Create(CultureInfo.InvariantCulture, $"--signal=B:TERM@{Math.Min(SecondsToPutDown, minutes * 15)}"));
         foreach ((string name, string? value) in ((string, string?)[])[("partition", settings.Partition), ("account", settings.Account), ("qos", settings.Qos), ("constraint", settings.Constraint)])
         {
             if (value is not null)

@@ -24,6 +24,14 @@ public sealed class BatchScriptTests
         Assert.Equal(FakeSlurm.Recorded("batch.sh"), script);
     }
 
+    [Theory]
+    [InlineData(1, 15)]
+    [InlineData(3, 45)]
+    [InlineData(4, 60)]
+    [InlineData(600, 60)]
+    public void AJobIsAskedToEndOnlyInTheLastQuarterOfItsTime(int minutes, int seconds) => Assert.Contains($"--signal=B:TERM@{seconds}\n",
+        BatchScript.Write(new SlurmFolder("/zoo/work"), s_settings with { Time = TimeSpan.FromMinutes(minutes) }, "x", 1, 1, "p", 1), StringComparison.Ordinal);
+
     [Fact]
     public void APathThatSlurmCannotNameIsRefused() => Assert.Contains("quotation mark",
         Assert.Throws<InputException>(() => BatchScript.Write(new SlurmFolder("/a\"b/work"), s_settings, "x", 1, 1, "p", 1)).Message, StringComparison.Ordinal);

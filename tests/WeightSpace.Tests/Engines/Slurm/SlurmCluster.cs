@@ -12,6 +12,9 @@ public sealed class SlurmCluster : IDisposable
 
     public SlurmCluster()
     {
+        // Once, and in no test's time.
+        Spoken built = Run(Path.Combine(Repository.Root, "scripts", "build-single-file"));
+        Assert.True(built.ExitCode == 0, built.ToString());
         var start = new ProcessStartInfo(Path.Combine(Repository.Root, "scripts", "slurm-cluster"), [_folder])
         {
             RedirectStandardInput = true,

@@ -38,7 +38,7 @@ public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper outp
         string experiment = _folder.Write("experiment.yaml", Experiments.Text(Networks / 4));
         BuiltProgram.Succeed("train", experiment, "--out", _folder["local"]);
         MountResults();
-        string[] arguments = ["train", experiment, "--out", Zoo, "--engine", "slurm", "--core-gflops", "0.1", "--unit-minutes", "0.1", "--time", "1", "--poll", "0.5", "--back-off", "1", "--attempts", "30"];
+        string[] arguments = ["train", experiment, "--out", Zoo, "--engine", "slurm", "--core-gflops", "0.1", "--unit-minutes", "0.03", "--time", "1", "--poll", "0.5", "--back-off", "1", "--attempts", "30"];
         var draw = new RandomStream(1, RandomPurpose.Testing, 6);
         var killed = new SortedDictionary<string, int>();
         BuiltProgram.Running submitter = Start(arguments);
