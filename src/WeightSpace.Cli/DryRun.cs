@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using WeightSpace.Cli.Commands;
 using WeightSpace.Tasks;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
@@ -11,7 +12,10 @@ internal static class DryRun
 {
     private static readonly TimeSpan s_timing = TimeSpan.FromMilliseconds(300);
 
-    public static Answer Run(CommandContext context, Experiment experiment, int threads)
+    /// <summary>What an experiment costs at most; seconds are those of one thread here.</summary>
+    private readonly record struct Cost(long Networks, long Parameters, long Checkpoints, double Flops, double Seconds, double Bytes);
+
+    private static Cost Measure(CommandContext context, Experiment experiment)
     {
         double flops = 0, seconds = 0, bytes = 0;
         long networks = 0, parameters = 0, checkpoints = 0;
@@ -33,6 +37,12 @@ internal static class DryRun
             seconds += count * ((training.Stop.Steps * cost.Step) + (evaluations * cost.Sequence));
             bytes += 4.0 * count * weights * (recipe.MaxCheckpoints + (recipe.MaxSnapshots * (1 + training.Optimizer.Slots.Count)));
         }
+        return new Cost(networks, parameters, checkpoints, flops, seconds, bytes);
+    }
+
+    public static Answer Run(CommandContext context, Experiment experiment, int threads)
+    {
+        (long networks, long parameters, long checkpoints, double flops, double seconds, double bytes) = Measure(context, experiment);
         double wall = seconds / Math.Min(threads, networks);
         context.Text.WriteLine($"""
             {experiment.Name}: {Units.Count(networks)} networks, {Units.Count(parameters)} parameters in all
@@ -51,6 +61,13 @@ internal static class DryRun
             ["threads"] = threads,
             ["estimated_seconds"] = wall,
         });
+    }
+
+    /// <summary>Operations of training, evaluation not counted, that a thread here gets done in a second with evaluation.</summary>
+    public static double TrainingRate(CommandContext context, Experiment experiment)
+    {
+        Cost cost = Measure(context, experiment);
+        return TrainCommand.Flops(experiment) / cost.Seconds;
     }
 
     /// <summary>Seconds of one training step, and of one held-out sequence.</summary>

@@ -35,6 +35,8 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     data,
     QuickstartCommand.Create(Context),
     TrainCommand.Create(Context),
+    StatusCommand.Create(Context),
+    StopCommand.Create(Context),
     InfoCommand.Create(Context),
     VerifyCommand.Create(Context),
     DiffCommand.Create(Context),

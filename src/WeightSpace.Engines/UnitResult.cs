@@ -90,6 +90,25 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
         }
     }
 
+    /// <summary>
+    /// How many networks have ended in a result, from its header alone; null where it is not one that can be read. Whether it is whole and its unit's, only <see cref="Read(string, WorkUnit)"/> tells.
+    /// </summary>
+    public static int? CountEnded(string path)
+    {
+        try
+        {
+            using SafetensorsFile file = SafetensorsFile.Open(path);
+            if (file.Metadata.GetValueOrDefault("format") != Format || file.Metadata.GetValueOrDefault("networks") is not { } networks)
+                return null;
+            using JsonDocument table = JsonDocument.Parse(networks);
+            return table.RootElement.GetArrayLength();
+        }
+        catch (Exception error) when (error is InputException or JsonException or InvalidOperationException or IOException)
+        {
+            return null;
+        }
+    }
+
     private static UnitResult Read(SafetensorsFile file, WorkUnit unit)
     {
         string path = file.Path;

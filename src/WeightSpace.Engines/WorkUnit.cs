@@ -21,7 +21,8 @@ public sealed record WorkUnit(IReadOnlyList<Recipe> Recipes, long? Steps, Snapsh
     private const long MaxBytes = 512L << 20;
 
     /// <summary>Writes the unit of these recipes.</summary>
-    public static WorkUnit Write(string path, IReadOnlyList<Recipe> recipes, long? steps = null, Snapshot? from = null)
+    /// <param name="isDurable">As in <see cref="AtomicFile.Write"/>.</param>
+    public static WorkUnit Write(string path, IReadOnlyList<Recipe> recipes, long? steps = null, Snapshot? from = null, bool isDurable = true)
     {
         WrittenFile written = AtomicFile.Write(path, stream =>
         {
@@ -38,7 +39,7 @@ public sealed record WorkUnit(IReadOnlyList<Recipe> Recipes, long? Steps, Snapsh
                 writer.WriteRawValue(recipe.CanonicalJson);
             writer.WriteEndArray();
             writer.WriteEndObject();
-        });
+        }, isDurable);
         return new WorkUnit(recipes, steps, from, written.Sha256);
     }
 

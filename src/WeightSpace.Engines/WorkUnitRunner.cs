@@ -31,8 +31,11 @@ public static class WorkUnitRunner
     /// Trains a unit and writes its result. Goes on where an earlier call stopped or was killed. When <paramref name="stop"/> is asked for, puts the state down
     /// and throws <see cref="OperationCanceledException"/>.
     /// </summary>
-    public static UnitResult Run(string unitPath, string resultPath, ITrainer trainer, TimeProvider time, Action<UnitProgress>? progress, CancellationToken stop)
+    /// <param name="limit">After so long the unit hands in what it has, which is always a little; null: it goes on to its end.</param>
+    /// <param name="isCareful">Puts the state down after every network, so that after a crash it is known at which one it was.</param>
+    public static UnitResult Run(string unitPath, string resultPath, ITrainer trainer, TimeProvider time, Action<UnitProgress>? progress, CancellationToken stop, TimeSpan? limit = null, bool isCareful = false)
     {
+        long began = time.GetTimestamp();
         WorkUnit unit = WorkUnit.Read(unitPath);
         string partialPath = PartialPath(resultPath);
         (List<NetworkResult> done, TrainingState? current) = ReadPartial(partialPath, unit);
@@ -41,13 +44,14 @@ public static class WorkUnitRunner
         long left = (unit.Steps ?? long.MaxValue) - StepsDone(unit, done, current);
         if (done.Count == 0 && current is null && unit.From is { } from)
             current = new TrainingState(from, [], []);
-        while (done.Count < unit.Recipes.Count && left > 0)
+        bool isTimeUp = false;
+        while (done.Count < unit.Recipes.Count && left > 0 && !isTimeUp)
         {
             Recipe recipe = unit.Recipes[done.Count];
             ITrainingRun run = trainer.Start(recipe, current);
             current = null;
             long stride = Stride(recipe);
-            while (run.Result is null && left > 0)
+            while (run.Result is null && left > 0 && !isTimeUp)
             {
                 if (stop.IsCancellationRequested || time.GetElapsedTime(saved) > SaveInterval)
                 {
@@ -59,6 +63,7 @@ public static class WorkUnitRunner
                 run.Advance(Math.Min(stride, left));
                 left -= run.Step - before;
                 progress?.Invoke(new UnitProgress(done.Count, steps + run.Step));
+                isTimeUp = limit is { } most && time.GetElapsedTime(began) >= most;
             }
             if (run.Result is null)
             {
@@ -68,6 +73,8 @@ public static class WorkUnitRunner
             done.Add(run.Result);
             steps += recipe.Training.Stop.Steps;
             progress?.Invoke(new UnitProgress(done.Count, steps));
+            if (isCareful && done.Count < unit.Recipes.Count)
+                new UnitResult(unit.Digest, done, null).Write(partialPath);
         }
         var result = new UnitResult(unit.Digest, done, current);
         result.Write(resultPath);

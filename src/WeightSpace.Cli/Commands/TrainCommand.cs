@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using WeightSpace.Engines;
 using WeightSpace.Engines.Local;
+using WeightSpace.Engines.Slurm;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
@@ -12,6 +14,7 @@ internal static class TrainCommand
 {
     private const int DefaultUnit = 8;
     private const int MaxThreads = 1024;
+    private const string Local = "local", Slurm = "slurm";
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
@@ -22,22 +25,51 @@ internal static class TrainCommand
         var unitSteps = new Option<long?>("--unit-steps") { Description = "Steps of training to a work unit; a network that needs more goes on in the next unit, from a snapshot. No result depends on it. Default: a unit trains its networks to their end.", HelpName = "N" };
         var subset = new Option<int?>("--subset") { Description = "Only the first so many networks of each class (those that differ in nothing but their seeds): the zoo that publish calls this subset. Default: all.", HelpName = "N" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say how many networks, parameters, FLOPs and bytes it would be, and how long it would take here." };
-        var command = new Command("train", "Train the networks of an experiment into a zoo.") { experiment, output, threads, unit, unitSteps, subset, dryRun };
+        Option<string> engine = new Option<string>("--engine") { Description = "What trains: local (this machine) or slurm (a cluster; docs/slurm.md). No result depends on it, and one finishes what another began.", HelpName = "NAME", DefaultValueFactory = _ => Local };
+        var slurm = new SlurmOptions();
+        var command = new Command("train", "Train the networks of an experiment into a zoo.") { experiment, output, threads, unit, unitSteps, subset, dryRun, engine };
+        foreach (Option option in slurm.All)
+            command.Add(option);
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             int threadCount = Threads(parsed, threads), unitSize = Positive(parsed, unit);
+            bool isSlurm = IsSlurm(parsed, engine);
+            if (!isSlurm && slurm.Given(parsed).FirstOrDefault() is { } useless)
+                throw new InputException($"{useless}: this is an option of {engine.Name} {Slurm}, and the engine is {Local}; add {engine.Name} {Slurm}, or leave it out");
             string path = parsed.GetRequiredValue(experiment);
             Experiment loaded = Experiment.Load(path, run.Images);
             if (parsed.GetValue(subset) is { } networks)
                 loaded = Subset(loaded, networks, subset.Name);
             if (parsed.GetValue(dryRun))
-                return DryRun.Run(run, loaded, threadCount);
+                return isSlurm ? SlurmDryRun.Run(run, loaded, slurm, parsed, parsed.GetValue(output)) : DryRun.Run(run, loaded, threadCount);
             string folder = parsed.GetValue(output) ?? throw new InputException("train: --out ZOO is missing; name the folder that the zoo is to be written to, or use --dry-run");
             if (parsed.GetValue(unitSteps) is { } steps && !RecipeLimits.Steps.Contains(steps))
                 throw new InputException($"{unitSteps.Name}: found {steps}, expected a whole number, {RecipeLimits.Steps}");
-            return Grow(run, loaded, folder, threadCount, unitSize, parsed.GetValue(unitSteps));
+            return isSlurm ? GrowOnCluster(run, loaded, folder, slurm, parsed) : Grow(run, loaded, folder, threadCount, unitSize, parsed.GetValue(unitSteps));
         }));
         return command;
+    }
+
+    private static bool IsSlurm(ParseResult parsed, Option<string> engine) => parsed.GetRequiredValue(engine) switch
+    {
+        Local => false,
+        Slurm => true,
+        var other => throw new InputException($"{engine.Name}: found '{other}', expected {Local} or {Slurm}"),
+    };
+
+    private static Answer GrowOnCluster(CommandContext context, Experiment experiment, string folder, SlurmOptions options, ParseResult parsed)
+    {
+        bool isBegun = File.Exists(Path.Combine(GrowingZoo.WorkFolder(folder), UnitPlan.FileName)) || File.Exists(Path.Combine(folder, ZooManifest.FileName));
+        SlurmSettings settings = options.Read(context, parsed, experiment, needsRate: !isBegun);
+        SlurmOutcome outcome;
+        using (ProgressLine progress = context.Progress())
+        {
+            outcome = SlurmEngine.Grow(experiment, folder, settings, new SlurmCommands(), () => options.Program(context, parsed), context.Time, done => Report(progress, done), context.Text.WriteLine, options.IsDetached(parsed), context.Stop);
+        }
+        if (outcome != SlurmOutcome.Submitted)
+            return Tell(context, folder, outcome == SlurmOutcome.Grown);
+        context.Text.WriteLine($"{folder}: the jobs are with Slurm; `weightspace status {folder}` says how far they are, the same call goes on and writes the zoo, `weightspace stop {folder}` ends them");
+        return new Answer(new JsonObject { ["zoo"] = folder, ["submitted"] = true });
     }
 
     private static Experiment Subset(Experiment experiment, int networks, string option)

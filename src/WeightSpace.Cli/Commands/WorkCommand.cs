@@ -2,42 +2,75 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using WeightSpace.Engines;
 using WeightSpace.Training;
+using WeightSpace.Zoos;
 
 namespace WeightSpace.Cli.Commands;
 
 /// <summary><c>weightspace work UNIT RESULT</c>: what every engine runs. From a file to a file; stopped, it goes on when called again.</summary>
 internal static class WorkCommand
 {
+    private static readonly NumberRange s_minutes = new(0, 1e6, ExcludesMin: true);
+
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
         Argument<string> unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file." }.AsPath();
         Argument<string> result = new Argument<string>("RESULT") { Description = "The result to write, a safetensors file." }.AsPath();
-        var command = new Command("work", "Train one work unit, from a file to a file. Engines call this.") { unit, result };
+        var minutes = new Option<double?>("--minutes") { Description = "After so long, hand in what there is, which is always a little; the result says where the next unit goes on. Default: all networks are trained to their end.", HelpName = "MINUTES" };
+        var careful = new Option<bool>("--careful") { Description = "Put the state down after every network, not only twice a minute." };
+        var once = new Option<bool>("--once") { Description = "Do nothing where the unit's result is there and whole, and refuse while another process is at work on it." };
+        var quiet = new Option<bool>("--quiet") { Description = "Show no progress." };
+        var command = new Command("work", "Train one work unit, from a file to a file. Engines call this.") { unit, result, minutes, careful, once, quiet };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             string unitPath = parsed.GetRequiredValue(unit), resultPath = parsed.GetRequiredValue(result);
+            TimeSpan? limit = Limit(parsed.GetValue(minutes), minutes.Name);
             WorkUnit work = WorkUnit.Read(unitPath);
+            using FileStream? claim = parsed.GetValue(once) ? UnitClaim.Take(resultPath) : null;
+            if (claim is not null && ReadWhole(resultPath, work) is { } before)
+                return Tell(run, work, resultPath, before, ", which were there already");
             FusedMultiplyAdd.Check(run, work.Recipes.Sum(recipe => recipe.TrainingFlops));
             long steps = work.Recipes.Sum(recipe => recipe.Training.Stop.Steps);
             using var trainer = new Trainer(run.Images);
             UnitResult done;
             using (ProgressLine progress = run.Progress())
             {
-                done = WorkUnitRunner.Run(unitPath, resultPath, trainer, run.Time, now => progress.Report("training", now.Steps, steps,
-                    $"{now.Networks} of {work.Recipes.Count} networks", speed => $"{Units.Short(speed)} steps/s"), run.Stop);
+                Action<UnitProgress>? report = parsed.GetValue(quiet) ? null : now => progress.Report("training", now.Steps, steps, $"{now.Networks} of {work.Recipes.Count} networks", speed => $"{Units.Short(speed)} steps/s");
+                done = WorkUnitRunner.Run(unitPath, resultPath, trainer, run.Time, report, run.Stop, limit, parsed.GetValue(careful));
             }
-            int ended = done.Networks.Count;
-            string unfinished = done.Current is { } state ? $"; {work.Recipes[ended].Id} is unfinished at step {state.Now.Step}" : "";
-            run.Text.WriteLine($"{resultPath}: {work.Recipes.Count} networks{(ended < work.Recipes.Count ? $", {ended} of them ended{unfinished}; the unit was of {work.Steps} steps" : "")}");
-            return new Answer(new JsonObject
-            {
-                ["result"] = resultPath,
-                ["unit"] = work.Digest,
-                ["networks"] = work.Recipes.Count,
-                ["ended"] = ended,
-                ["unfinished_at_step"] = done.Current?.Now.Step,
-            });
+            return Tell(run, work, resultPath, done, "");
         }));
         return command;
+    }
+
+    private static TimeSpan? Limit(double? minutes, string option) =>
+        minutes is null ? null : s_minutes.Contains(minutes.Value) ? TimeSpan.FromMinutes(minutes.Value) : throw new InputException($"{option}: found {minutes}, expected a number {s_minutes}");
+
+    /// <summary>The result of a unit where it is there and nothing is wrong with it.</summary>
+    private static UnitResult? ReadWhole(string path, WorkUnit unit)
+    {
+        try
+        {
+            return File.Exists(path) ? UnitResult.Read(path, unit) : null;
+        }
+        catch (InputException)
+        {
+            return null;
+        }
+    }
+
+    private static Answer Tell(CommandContext context, WorkUnit work, string path, UnitResult done, string more)
+    {
+        int ended = done.Networks.Count;
+        string unfinished = done.Current is { } state ? $"; {work.Recipes[ended].Id} is unfinished at step {state.Now.Step}" : "";
+        string bound = work.Steps is { } steps ? $"; the unit was of {steps} steps" : "";
+        context.Text.WriteLine($"{path}: {work.Recipes.Count} networks{(ended < work.Recipes.Count ? $", {ended} of them ended{unfinished}{bound}" : "")}{more}");
+        return new Answer(new JsonObject
+        {
+            ["result"] = path,
+            ["unit"] = work.Digest,
+            ["networks"] = work.Recipes.Count,
+            ["ended"] = ended,
+            ["unfinished_at_step"] = done.Current?.Now.Step,
+        });
     }
 }

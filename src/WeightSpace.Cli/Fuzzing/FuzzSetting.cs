@@ -96,7 +96,7 @@ internal sealed class ProcessSetting : FuzzSetting
     {
         string program = Environment.ProcessPath ?? throw new IOException("the path of this program is not known, so it cannot be started again");
         // Started as `dotnet weightspace.dll`, or by its own name.
-        string[] all = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(ProcessSetting).Assembly.Location, .. arguments] : arguments;
+        string[] all = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [Path.Combine(AppContext.BaseDirectory, "weightspace.dll"), .. arguments] : arguments;
         var start = new ProcessStartInfo(program, all) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach ((string name, string value) in _environment)
             start.Environment[name] = value;

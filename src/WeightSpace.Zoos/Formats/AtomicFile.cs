@@ -20,7 +20,8 @@ public static partial class AtomicFile
     /// the disk is full, the temporary file is removed and what stood under the name stays. Throws <see cref="IOException"/> naming the path
     /// when the file cannot be written.
     /// </summary>
-    public static WrittenFile Write(string path, Action<Stream> write)
+    /// <param name="isDurable">False: nothing is flushed to the disk, so that a power failure may leave half a file after all; for many files that can be written again.</param>
+    public static WrittenFile Write(string path, Action<Stream> write, bool isDurable = true)
     {
         string temporary = path + TemporarySuffix;
         try
@@ -33,11 +34,13 @@ public static partial class AtomicFile
                 var buffered = new BufferedStream(hashing, 1 << 16);
                 write(buffered);
                 buffered.Flush();
-                file.Flush(flushToDisk: true);
+                if (isDurable)
+                    file.Flush(flushToDisk: true);
                 written = hashing.Written();
             }
             File.Move(temporary, path, overwrite: true);
-            FlushFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
+            if (isDurable)
+                FlushFolder(Path.GetDirectoryName(Path.GetFullPath(path))!);
             return written;
         }
         catch (Exception error)

@@ -1,3 +1,4 @@
+using WeightSpace.Engines;
 using WeightSpace.Engines.Local;
 using WeightSpace.Tests.Cli;
 using WeightSpace.Tests.Training;

@@ -1,0 +1,59 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using WeightSpace.Engines.Slurm;
+using WeightSpace.Zoos.Experiments;
+
+namespace WeightSpace.Cli.Commands;
+
+/// <summary><c>weightspace status ZOO</c>: how far a zoo on a cluster is, what it cost, and why things fail.</summary>
+internal static class StatusCommand
+{
+    public static Command Create(Func<ParseResult, CommandContext> context)
+    {
+        Argument<string> zoo = new Argument<string>("ZOO") { Description = "The folder of a zoo that is growing on a cluster." }.AsPath();
+        var command = new Command("status", "Say how far a zoo on a cluster is: units and networks, rate, cost, time left, and why things fail.") { zoo };
+        command.SetAction(parsed => context(parsed).Run(run => Tell(run, parsed.GetRequiredValue(zoo))));
+        return command;
+    }
+
+    private static Answer Tell(CommandContext context, string folder)
+    {
+        SlurmStatus status = SlurmStatus.Read(folder, path => Experiment.Load(path, context.Images), new SlurmCommands(), context.Time);
+        context.Text.WriteLine($"{folder}: {Units.Count(status.NetworksDone)} of {Units.Count(status.Networks)} networks");
+        string rate = status.NetworksPerHour is { } perHour ? $", {Units.Count((long)perHour)} networks/hour" : "";
+        string left = status.SecondsLeft is { } seconds ? $", about {ProgressLine.Duration(seconds)} left" : "";
+        context.Text.WriteLine($"  units    {Units.Count(status.Done)} of {Units.Count(status.Units)} done, {Units.Count(status.Running)} running, {Units.Count(status.Waiting)} waiting, {Units.Count(status.ToSubmit)} to be submitted");
+        context.Text.WriteLine($"  so far   {Units.Short(status.CoreHours)} core-hours{rate}{left}");
+        if (status.Trouble is { } trouble)
+            context.Text.WriteLine($"  queue    not known: {trouble}");
+        if (status.Reasons.Count > 0)
+            context.Text.WriteLine($"  waiting  {string.Join(", ", status.Reasons.Select(reason => $"{reason.Reason} ({Units.Count(reason.Count)})"))}");
+        if (status.JobsThatFailed > 0)
+            context.Text.WriteLine($"  failed   {Units.Count(status.JobsThatFailed)} jobs, on {string.Join(", ", status.FailuresByNode.Select(node => $"{node.Node} ({node.Count})"))}; their units are submitted again");
+        foreach ((string text, int count) in status.Errors)
+            context.Text.WriteLine($"  said     {text} ({Units.Count(count)})");
+        return new Answer(new JsonObject
+        {
+            ["zoo"] = folder,
+            ["networks"] = status.Networks,
+            ["networks_done"] = status.NetworksDone,
+            ["units"] = new JsonObject { ["known"] = status.Units, ["done"] = status.Done, ["running"] = status.Running, ["waiting"] = status.Waiting, ["to_submit"] = status.ToSubmit },
+            ["networks_per_hour"] = status.NetworksPerHour,
+            ["core_hours"] = status.CoreHours,
+            ["seconds_left"] = status.SecondsLeft,
+            ["jobs_failed"] = status.JobsThatFailed,
+            ["waiting_for"] = Table(status.Reasons),
+            ["failures_by_node"] = Table(status.FailuresByNode),
+            ["errors"] = Table(status.Errors),
+            ["queue_trouble"] = status.Trouble,
+        });
+    }
+
+    private static JsonObject Table(IReadOnlyList<(string Key, int Count)> rows)
+    {
+        var table = new JsonObject();
+        foreach ((string key, int count) in rows)
+            table[key] = count;
+        return table;
+    }
+}

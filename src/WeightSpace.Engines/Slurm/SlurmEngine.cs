@@ -1,0 +1,306 @@
+using System.Text;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
+using WeightSpace.Zoos.Formats;
+
+namespace WeightSpace.Engines.Slurm;
+
+/// <summary>What growing a zoo on a cluster came to.</summary>
+public enum SlurmOutcome
+{
+    /// <summary>The zoo is there now.</summary>
+    Grown,
+    /// <summary>It was there already.</summary>
+    WasComplete,
+    /// <summary>Jobs are queued or running.</summary>
+    Submitted,
+}
+
+/// <summary>
+/// Grows a zoo on a Slurm cluster: units as elements of job arrays, each running <c>weightspace work</c>. What is done is what has a result, whatever Slurm says of the job; job states tell how soon to look
+/// again and why something failed. So any process can end at any time: the next call reads the results and the record of what was submitted (<see cref="JobRecord"/>) and goes on.
+/// </summary>
+public sealed class SlurmEngine
+{
+    private const int MaxTrouble = 20;
+
+    private readonly SlurmUnits _units;
+    private readonly SlurmFolder _folder;
+    private readonly SlurmSettings _settings;
+    private readonly SlurmCommands _commands;
+    private readonly JobRecord _record;
+    private readonly GrowingZoo _zoo;
+    private readonly TimeProvider _time;
+    private readonly Action<ZooProgress>? _progress;
+    private readonly Action<string> _say;
+    private readonly CancellationToken _stop;
+    private readonly string _program;
+    private readonly int _memory, _maxArray, _maxJobs;
+
+    // Elements to an array; halved where a limit of the cluster refuses one, and doubled again where it does not.
+    private int _atOnce;
+    private long? _refusedAt;
+    private int _refusals;
+    private int _trouble;
+    private bool _hasQueue;
+    private readonly Dictionary<(long Job, int Element), int> _lingering = [];
+
+    private SlurmEngine(GrowingZoo zoo, SlurmFolder folder, SlurmSettings settings, SlurmCommands commands, SlurmLimits limits, string program, TimeProvider time, Action<ZooProgress>? progress, Action<string> say, CancellationToken stop)
+    {
+        (_zoo, _folder, _settings, _commands, _program, _time, _progress, _say, _stop) = (zoo, folder, settings, commands, program, time, progress, say, stop);
+        _record = JobRecord.Open(folder, zoo.Plan.Experiment.NetworksPerClass, time);
+        _units = new SlurmUnits(zoo, _record, settings, time);
+        _memory = settings.Memory ?? DefaultMemory(zoo.Plan);
+        _maxArray = _atOnce = limits.MaxArraySize;
+        // The controller keeps jobs for some minutes behind their end, and others have theirs.
+        _maxJobs = settings.MaxJobs ?? Math.Max(1, limits.MaxJobCount / 2);
+    }
+
+    /// <summary>
+    /// Submits what is missing, waits for it, and writes the zoo. Throws <see cref="InputException"/> where the folder is another experiment's or another process is at work in it, or the cluster is known not to
+    /// take the jobs; <see cref="IOException"/> where no unit leaves a result; and <see cref="OperationCanceledException"/> after a stop, which leaves the jobs as they are.
+    /// </summary>
+    /// <param name="program">Finds the program as one file that needs nothing else.</param>
+    /// <param name="say">Is told what goes wrong, and what is done about it.</param>
+    /// <param name="isDetached">Submits what the cluster takes now, and returns; the next call goes on.</param>
+    public static SlurmOutcome Grow(Experiment experiment, string folder, SlurmSettings settings, SlurmCommands commands, Func<string> program, TimeProvider time, Action<ZooProgress>? progress, Action<string> say, bool isDetached, CancellationToken stop)
+    {
+        if (GrowingZoo.IsThere(experiment, folder))
+            return SlurmOutcome.WasComplete;
+        SlurmLimits limits = ClusterCheck.Check(commands, settings);
+        using GrowingZoo? zoo = GrowingZoo.Open(experiment, folder, new UnitCut.ByFlops(settings.UnitFlops));
+        if (zoo is null)
+            return SlurmOutcome.WasComplete;
+        var files = new SlurmFolder(zoo.Work);
+        files.Make();
+        File.Delete(files.StopRequest);
+        byte[] text = Encoding.UTF8.GetBytes(experiment.Text);
+        AtomicFile.Write(files.Experiment, stream => stream.Write(text));
+        var engine = new SlurmEngine(zoo, files, settings, commands, limits, ProgramFile.Install(program(), files), time, progress, say, stop);
+        return engine.Grow(isDetached) ? SlurmOutcome.Grown : SlurmOutcome.Submitted;
+    }
+
+    /// <summary>The script of the first batch, as it would be submitted.</summary>
+    public static string ExampleScript(UnitPlan plan, string folder, SlurmSettings settings, SlurmLimits limits) =>
+        BatchScript.Write(new SlurmFolder(GrowingZoo.WorkFolder(folder)), settings, "weightspace-xxxxxxxx-000001", 1, Math.Min(plan.Groups, limits.MaxArraySize), "slurm/program/SHA256/weightspace", settings.Memory ?? DefaultMemory(plan));
+
+    /// <summary>What the program takes, and three times what the largest unit leaves: in the networks' trajectories, in the file that is written, and once for the collector of garbage.</summary>
+    private static int DefaultMemory(UnitPlan plan)
+    {
+        double largest = plan.Experiment.Settings().Max(setting => Math.Max(UnitPlan.Bytes(setting.Example), Math.Min(UnitCut.ByFlops.MaxBytes, UnitPlan.Bytes(setting.Example) * setting.Networks)));
+        return 300 + (int)Math.Ceiling(largest * 3 / 1e6 / 100) * 100;
+    }
+
+    private bool Grow(bool isDetached)
+    {
+        try
+        {
+            return GrowOn(isDetached);
+        }
+        catch (NoProgressException)
+        {
+            // Where nothing works, nothing need run on; and the next call begins to count anew.
+            SlurmJobs.Stop(_commands, _record);
+            throw;
+        }
+    }
+
+    private bool GrowOn(bool isDetached)
+    {
+        _units.Load();
+        Report();
+        do
+        {
+            Cycle();
+            if (!isDetached && !_units.AreDone && !_hasQueue)
+                Wait();
+        }
+        while (!_hasQueue && !_units.AreDone);
+        if (isDetached && !_units.AreDone)
+            return false;
+        int total = _zoo.Plan.Experiment.Networks.Count;
+        _zoo.Complete(Results, done =>
+        {
+            if (_units.AreDone)
+                _progress?.Invoke(new ZooProgress("writing the zoo", (int)done, total, done, total, 0));
+        }, _stop);
+        return true;
+    }
+
+    /// <summary>A group's results, for which it waits as long as it takes: the zoo is written while units are still under way.</summary>
+    private List<UnitResult> Results(int group)
+    {
+        while (true)
+        {
+            while (!_units.IsDone(group))
+            {
+                Wait();
+                Cycle();
+            }
+            List<UnitResult> results = [.. _zoo.ReadResults(group)];
+            if (results.Sum(result => result.Networks.Count) < _zoo.Plan.Count(group))
+            {
+                // A damaged one was removed.
+                _units.Renew(group);
+                continue;
+            }
+            if (group == _zoo.Plan.Groups - 1)
+                CancelAll();
+            return results;
+        }
+    }
+
+    /// <summary>One look at the queue and at the results, and what follows from it. Trouble that may pass, as a full disk or a controller that is restarted, is told and waited out.</summary>
+    private void Cycle()
+    {
+        _stop.ThrowIfCancellationRequested();
+        try
+        {
+            // The queue before the results: what has ended there left its result before.
+            IReadOnlyList<SlurmJob> queue = _commands.Queue();
+            _hasQueue = true;
+            FindUnconfirmed(queue);
+            foreach (string what in _units.Update(queue))
+                _say(what);
+            CancelLingering(queue);
+            Submit();
+            _trouble = 0;
+        }
+        catch (IOException error) when (++_trouble < MaxTrouble && (_record.Batches.Count > 0 || error is SlurmException { MayHaveWorked: true }) && error is not NoProgressException)
+        {
+            if (_trouble == 1)
+                _say($"{error.Message}; trying again");
+            // Results are there to be seen also where the controller does not answer.
+            if (error is SlurmException)
+                TryUpdateResults();
+        }
+        Report();
+    }
+
+    private void TryUpdateResults()
+    {
+        try
+        {
+            _units.UpdateResults();
+        }
+        catch (IOException)
+        {
+            // Told by the next look at the queue, if it lasts.
+        }
+    }
+
+    private void Wait()
+    {
+        long began = _time.GetTimestamp();
+        do
+        {
+            TimeSpan left = _settings.Poll - _time.GetElapsedTime(began);
+            _stop.WaitHandle.WaitOne(left < TimeSpan.FromSeconds(1) ? left < TimeSpan.Zero ? TimeSpan.Zero : left : TimeSpan.FromSeconds(1));
+            _stop.ThrowIfCancellationRequested();
+            if (File.Exists(_folder.StopRequest))
+                throw new OperationCanceledException();
+        }
+        while (_time.GetElapsedTime(began) < _settings.Poll);
+    }
+
+    /// <summary>Batches that a submitter began and whose job it did not write down: the job goes by the batch's name. Where there is none, the batch is given up.</summary>
+    private void FindUnconfirmed(IReadOnlyList<SlurmJob> queue)
+    {
+        foreach (Batch batch in _record.Batches.Where(batch => batch.MayHaveJobs && batch.Job is null))
+        {
+            string name = _record.JobName(batch.Number);
+            if (queue.FirstOrDefault(job => job.Name == name) is { } found)
+            {
+                _record.Confirm(batch, found.Job);
+            }
+            else
+            {
+                _units.GiveUp(batch);
+                _record.GiveUp(batch);
+            }
+        }
+    }
+
+    private void Submit()
+    {
+        if (_refusedAt is { } at && _time.GetElapsedTime(at) < _settings.BackOff * Math.Min(_refusals, 10))
+            return;
+        while (true)
+        {
+            int missing = _units.Missing, free = _maxJobs - _units.Submitted;
+            // Not an array for each element that ends.
+            if (missing == 0 || free <= 0 || (free < Math.Min(missing, _maxJobs / 10) && _units.Submitted > 0))
+                return;
+            if (!SubmitArray(Math.Min(Math.Min(missing, free), _atOnce)))
+                return;
+        }
+    }
+
+    /// <summary>Submits one array; false where the cluster does not take it now.</summary>
+    private bool SubmitArray(int count)
+    {
+        IReadOnlyList<(int Group, int Unit, int Attempt)> units = _units.TakeMissing(count);
+        // Units and script first: behind the record's line, sbatch may be called.
+        foreach ((int group, int unit, _) in units)
+            _units.WriteUnit(group, unit);
+        int number = _record.Batches.Count + 1;
+        string script = _folder.Script(number);
+        byte[] text = Encoding.UTF8.GetBytes(BatchScript.Write(_folder, _settings, _record.JobName(number), number, units.Count, _program, _memory));
+        AtomicFile.Write(script, stream => stream.Write(text));
+        Batch batch = _record.Begin(units, _time);
+        _units.MarkSubmitted(batch);
+        try
+        {
+            _record.Confirm(batch, _commands.Submit(script));
+            (_atOnce, _refusedAt, _refusals) = (Math.Min(_maxArray, _atOnce * 2), null, 0);
+            return true;
+        }
+        catch (SlurmException error) when (error.MayHaveWorked)
+        {
+            // The next look at the queue tells whether there is such a job.
+            _say($"{error.Message}; looking whether the jobs are there");
+            return false;
+        }
+        catch (SlurmException error)
+        {
+            _units.GiveUp(batch);
+            _record.GiveUp(batch);
+            if (_units.Submitted == 0 && (!error.IsLimit || count == 1) && (_refusals > 0 || !error.IsLimit))
+                throw new InputException($"the cluster does not take the jobs: {error.Message}; the script is {script}", error);
+            _atOnce = error.IsLimit ? Math.Max(1, count / 2) : _atOnce;
+            (_refusedAt, _refusals) = (_time.GetTimestamp(), _refusals + 1);
+            _say($"{error.Message}; trying again{(error.IsLimit && count > 1 ? $" with {_atOnce} jobs at once" : " later")}");
+            return error.IsLimit && count > 1;
+        }
+    }
+
+    /// <summary>Jobs that run on although the result of their unit is there: Slurm lost sight of them, and they keep a core from others.</summary>
+    private void CancelLingering(IReadOnlyList<SlurmJob> queue)
+    {
+        var seen = new HashSet<(long, int)>();
+        foreach ((long job, int element) in _units.Superfluous(queue))
+        {
+            seen.Add((job, element));
+            _lingering[(job, element)] = _lingering.GetValueOrDefault((job, element)) + 1;
+        }
+        foreach ((long, int) gone in _lingering.Keys.Where(key => !seen.Contains(key)).ToArray())
+            _lingering.Remove(gone);
+        string[] long_ = [.. _lingering.Where(pair => pair.Value >= 3).Select(pair => $"{pair.Key.Job}_{pair.Key.Element}")];
+        if (long_.Length > 0)
+            _commands.Cancel(long_);
+    }
+
+    private void CancelAll()
+    {
+        try
+        {
+            SlurmJobs.Cancel(_commands, _record);
+        }
+        catch (SlurmException error)
+        {
+            _say($"{error.Message}; jobs that still run have nothing left to do, and end with an error");
+        }
+    }
+
+    private void Report() => _progress?.Invoke(_units.Progress());
+}

@@ -1,0 +1,114 @@
+using System.Globalization;
+
+namespace WeightSpace.Engines.Slurm;
+
+/// <summary>What a cluster allows, as <c>scontrol show config</c> says it.</summary>
+/// <param name="MaxArraySize">Elements of a job array are numbered below this.</param>
+/// <param name="MaxJobCount">Jobs, array elements counted, that the controller keeps at once, of all users.</param>
+public sealed record SlurmLimits(string Cluster, string Version, int MaxArraySize, int MaxJobCount)
+{
+    public static SlurmLimits Parse(string text)
+    {
+        var values = new Dictionary<string, string>();
+        foreach (string line in text.Split('\n'))
+        {
+            int at = line.IndexOf('=', StringComparison.Ordinal);
+            if (at > 0)
+                values[line[..at].Trim()] = line[(at + 1)..].Trim();
+        }
+        return new SlurmLimits(Get("ClusterName"), Get("SLURM_VERSION"), Number("MaxArraySize"), Number("MaxJobCount"));
+
+        string Get(string key) => values.TryGetValue(key, out string? value) ? value : throw new SlurmException($"scontrol show config: {key} is missing", "", mayHaveWorked: false);
+
+        int Number(string key) => int.TryParse(Get(key), NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value > 0 ? value
+            : throw new SlurmException($"scontrol show config: {key}: found '{Get(key)}', expected a number", "", mayHaveWorked: false);
+    }
+}
+
+/// <summary>A partition, as <c>scontrol --oneliner show partition</c> says it.</summary>
+/// <param name="MaxTime">Null: none.</param>
+/// <param name="MaxMemory">MB that a job may have on a node; null: no bound.</param>
+public sealed record SlurmPartition(string Name, bool IsDefault, string State, TimeSpan? MaxTime, int? MaxMemory)
+{
+    public static IReadOnlyList<SlurmPartition> Parse(string text)
+    {
+        var partitions = new List<SlurmPartition>();
+        foreach (string line in text.Split('\n'))
+        {
+            var values = new Dictionary<string, string>();
+            foreach (string word in line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            {
+                int at = word.IndexOf('=', StringComparison.Ordinal);
+                if (at > 0)
+                    values[word[..at]] = word[(at + 1)..];
+            }
+            if (values.TryGetValue("PartitionName", out string? name))
+            {
+                partitions.Add(new SlurmPartition(name, values.GetValueOrDefault("Default") == "YES", values.GetValueOrDefault("State", "UP"), ParseTime(values.GetValueOrDefault("MaxTime", "UNLIMITED")),
+                    int.TryParse(values.GetValueOrDefault("MaxMemPerNode"), NumberStyles.None, CultureInfo.InvariantCulture, out int memory) ? memory : null));
+            }
+        }
+        return partitions;
+    }
+
+    /// <summary>Slurm's times: minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, days-hours:minutes:seconds; null for any other word.</summary>
+    public static TimeSpan? ParseTime(string text)
+    {
+        string[] byDay = text.Split('-');
+        string[] parts = byDay[^1].Split(':');
+        if (byDay.Length > 2 || parts.Length > 3 || !byDay.SkipLast(1).Concat(parts).All(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+            return null;
+        int[] numbers = [.. parts.Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
+        if (byDay.Length == 2)
+            return new TimeSpan(int.Parse(byDay[0], CultureInfo.InvariantCulture), numbers[0], numbers.ElementAtOrDefault(1), numbers.ElementAtOrDefault(2));
+        return numbers.Length switch
+        {
+            1 => new TimeSpan(0, numbers[0], 0),
+            2 => new TimeSpan(0, numbers[0], numbers[1]),
+            _ => new TimeSpan(numbers[0], numbers[1], numbers[2]),
+        };
+    }
+}
+
+/// <summary>A line of <c>squeue</c>: a job, or elements of a job array that are in the same state.</summary>
+/// <param name="Elements">Ranges of elements, both ends included; none where it is no array.</param>
+/// <param name="Reason">Why it waits, or how it failed.</param>
+/// <param name="Elapsed">How long it has been running.</param>
+public sealed record SlurmJob(long Job, IReadOnlyList<(int From, int To)> Elements, string State, string Reason, string Name, TimeSpan Elapsed)
+{
+    internal const string QueueFormat = "%F|%K|%T|%r|%M|%j";
+
+    private static readonly HashSet<string> s_ended = ["BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"];
+
+    /// <summary>Whether it will do nothing any more. Slurm holds what it could not start on a node, and there it would stay for ever.</summary>
+    public bool HasEnded => s_ended.Contains(State) || Reason.Replace('_', ' ').Contains("launch failed requeued held", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Elements of this line.</summary>
+    public int Count => Elements.Sum(range => range.To - range.From + 1);
+
+    /// <summary>Lines that are not as <see cref="QueueFormat"/> asks for are passed over: a site's own words on standard output.</summary>
+    public static IReadOnlyList<SlurmJob> Parse(string text)
+    {
+        var jobs = new List<SlurmJob>();
+        foreach (string line in text.Split('\n'))
+        {
+            string[] fields = line.Split('|', 6);
+            if (fields.Length == 6 && long.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out long job))
+                jobs.Add(new SlurmJob(job, ParseElements(fields[1]), fields[2], fields[3], fields[5].TrimEnd(), SlurmPartition.ParseTime(fields[4]) ?? TimeSpan.Zero));
+        }
+        return jobs;
+    }
+
+    /// <summary><c>1,3,5-9%10</c>; behind the percent sign stands how many may run at once.</summary>
+    private static List<(int From, int To)> ParseElements(string text)
+    {
+        var ranges = new List<(int, int)>();
+        foreach (string range in text.Trim('[', ']').Split('%')[0].Split(','))
+        {
+            string[] ends = range.Split('-');
+            if (ends.Length <= 2 && int.TryParse(ends[0], NumberStyles.None, CultureInfo.InvariantCulture, out int from) && int.TryParse(ends[^1], NumberStyles.None, CultureInfo.InvariantCulture, out int to))
+                ranges.Add((from, to));
+        }
+        return ranges;
+    }
+}
