@@ -43,33 +43,35 @@ public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper outp
         var killed = new SortedDictionary<string, int>();
         BuiltProgram.Running submitter = Start(arguments);
         (IReadOnlyList<Batch> batches, int failures) = ([], 0);
-        var events = new Queue<(int At, string What, Action Do)>(
+        // Seconds behind the one before: some take long themselves.
+        var events = new Queue<(int Behind, string What, Action Do)>(
         [
             (3, "the controller is killed", () => Kill(cluster["run/slurmctld.pid"])),
-            (6, "the controller is back", () => cluster.Run("slurmctld", "-f", cluster.Configuration, "-i")),
-            (8, "the submitter is killed", () => submitter.Kill()),
-            (9, "the submitter is called again", () => submitter = Start(arguments)),
-            (10, "the disk is full", FillDisk),
-            (14, "the disk has room", () => File.Delete(_folder["disk/ballast"])),
-            (15, "node n2 is gone for good", () => KillNode("n2")),
-            (16, "node n1 is gone", () => KillNode("n1")),
-            (18, "the submitter is killed again", () => submitter.Kill()),
-            (19, "the submitter is called again", () => submitter = Start(arguments)),
-            (36, "node n1 is back", () => StartNode("n1")),
+            (3, "the controller is back", () => cluster.Run("slurmctld", "-f", cluster.Configuration, "-i")),
+            (2, "the submitter is killed", () => submitter.Kill()),
+            (1, "the submitter is called again", () => submitter = Start(arguments)),
+            (1, "the disk is full", FillDisk),
+            (4, "the disk has room", () => File.Delete(_folder["disk/ballast"])),
+            (1, "node n2 is gone for good", () => KillNode("n2")),
+            (1, "node n1 is gone", () => KillNode("n1")),
+            (2, "the submitter is killed again", () => submitter.Kill()),
+            (1, "the submitter is called again", () => submitter = Start(arguments)),
+            (17, "node n1 is back", () => StartNode("n1")),
         ]);
         try
         {
-            int kills = 0;
+            (int kills, double last) = (0, Began);
             while (!submitter.HasEnded || events.Count > 0)
             {
                 Assert.True(_watch.Elapsed < s_limit, $"not complete after {s_limit}; {cluster.Run("squeue", "--states=all").Output}");
-                if (events.TryPeek(out (int At, string What, Action Do) next) && _watch.Elapsed.TotalSeconds >= next.At + Began)
+                if (events.TryPeek(out (int Behind, string What, Action Do) next) && _watch.Elapsed.TotalSeconds >= last + next.Behind)
                 {
                     events.Dequeue();
                     output.WriteLine($"{_watch.Elapsed.TotalSeconds - Began:F1} s: {next.What}");
                     next.Do();
+                    last = _watch.Elapsed.TotalSeconds;
                 }
-                if (kills < Kills && draw.NextBelow(4) == 0 && KillOne((string[])["slurm_script", "weightspace work", "slurmstepd"], draw) is { } what)
+                if (kills < Kills && draw.NextBelow(2) == 0 && KillOne((string[])["slurm_script", "weightspace work", "slurmstepd"], draw) is { } what)
                 {
                     killed[what] = killed.GetValueOrDefault(what) + 1;
                     kills++;
@@ -183,15 +185,20 @@ public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper outp
         cluster.Run("slurmd", "-f", cluster.Configuration, "-N", node);
     }
 
-    /// <summary>Kills one process of the cluster whose command line says one of these, drawn at random; which it was.</summary>
+    /// <summary>Kills one process of the cluster whose command line says one of these, drawn at random of those that are there; which it was.</summary>
     private string? KillOne(string[] kinds, RandomStream draw)
     {
-        string kind = kinds[draw.NextBelow(kinds.Length)];
-        (int Process, string Command)[] some = [.. Processes(_ => true).Where(process => process.Command.Contains(kind, StringComparison.Ordinal))];
-        if (some.Length == 0)
-            return null;
-        Signal(some[draw.NextBelow(some.Length)].Process);
-        return kind;
+        int first = draw.NextBelow(kinds.Length);
+        (int Process, string Command)[] all = [.. Processes(_ => true)];
+        foreach (string kind in kinds[first..].Concat(kinds[..first]))
+        {
+            (int Process, string Command)[] some = [.. all.Where(process => process.Command.Contains(kind, StringComparison.Ordinal))];
+            if (some.Length == 0)
+                continue;
+            Signal(some[draw.NextBelow(some.Length)].Process);
+            return kind;
+        }
+        return null;
     }
 
     /// <summary>Processes of this cluster.</summary>
