@@ -35,6 +35,8 @@ internal sealed class SlurmOptions
 
     public IEnumerable<Option> All => [_partition, _account, _qos, _constraint, _time, _memory, _lines, _minutes, _rate, _attempts, _maxJobs, _poll, _backOff, _program, _detach];
 
+    public string UnitMinutes => _minutes.Name;
+
     public bool IsDetached(ParseResult parsed) => parsed.GetValue(_detach);
 
     /// <summary>The options that were given, for an engine that has no use for them.</summary>

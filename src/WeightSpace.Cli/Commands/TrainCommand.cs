@@ -36,6 +36,8 @@ internal static class TrainCommand
             bool isSlurm = IsSlurm(parsed, engine);
             if (!isSlurm && slurm.Given(parsed).FirstOrDefault() is { } useless)
                 throw new InputException($"{useless}: this is an option of {engine.Name} {Slurm}, and the engine is {Local}; add {engine.Name} {Slurm}, or leave it out");
+            if (isSlurm && new Option[] { threads, unit, unitSteps }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } local)
+                throw new InputException($"{local.Name}: this is an option of {engine.Name} {Local}, and the engine is {Slurm}, which runs a unit on one core and cuts units by {slurm.UnitMinutes}; leave it out");
             string path = parsed.GetRequiredValue(experiment);
             Experiment loaded = Experiment.Load(path, run.Images);
             if (parsed.GetValue(subset) is { } networks)

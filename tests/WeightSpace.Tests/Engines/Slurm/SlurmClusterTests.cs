@@ -1,3 +1,4 @@
+using System.Text.Json;
 using WeightSpace.Tests.Cli;
 
 namespace WeightSpace.Tests.Engines.Slurm;
@@ -36,6 +37,54 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
         Assert.Contains(message, spoken.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", spoken.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("weightspace-", cluster.Run("squeue", "--noheader", "--format=%j|%T", "--states=PENDING,RUNNING").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ADetachedZooIsToldOfAndStoppedAndFinishedOnThisMachine()
+    {
+        string experiment = WriteExperiment(10);
+        BuiltProgram.Succeed("train", experiment, "--out", _folder["local"]);
+        string[] train = ["train", experiment, "--out", _folder["zoo"], .. s_options];
+        Spoken dry = Succeed([.. train, "--dry-run"]);
+        Assert.Contains("#SBATCH --array=0-", dry.Output, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(_folder["zoo"]));
+        Assert.True(Json(Succeed([.. train, "--detach", "--json"])).GetProperty("submitted").GetBoolean());
+        JsonElement status = Json(Succeed("status", _folder["zoo"], "--json"));
+        Assert.Equal(40, status.GetProperty("networks").GetInt32());
+        JsonElement units = status.GetProperty("units");
+        Assert.Equal(units.GetProperty("known").GetInt32(), new[] { "done", "running", "waiting", "to_submit" }.Sum(name => units.GetProperty(name).GetInt32()));
+        Spoken refused = BuiltProgram.Run(cluster.Environment, ["train", experiment, "--out", _folder["zoo"]]);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("weightspace stop", refused.Error, StringComparison.Ordinal);
+        Succeed("stop", _folder["zoo"]);
+        Succeed("train", experiment, "--out", _folder["zoo"]);
+        Assert.Equal(Folder.Digests(_folder["local"]), Folder.Digests(_folder["zoo"]));
+        Assert.Equal(2, cluster.WeightSpace("status", _folder["zoo"]).ExitCode);
+    }
+
+    [Fact]
+    public void OptionsOfTheOtherEngineAreRefused()
+    {
+        string experiment = WriteExperiment(1);
+        foreach ((string option, string[] arguments) in ((string, string[])[])[("--threads", ["--engine", "slurm", "--threads", "2"]), ("--unit-steps", ["--engine", "slurm", "--unit-steps", "9"]), ("--partition", ["--partition", "main"])])
+        {
+            Spoken spoken = BuiltProgram.Run(["train", experiment, "--out", _folder["zoo"], .. arguments]);
+            Assert.Equal(2, spoken.ExitCode);
+            Assert.Contains(option, spoken.Error, StringComparison.Ordinal);
+        }
+    }
+
+    private Spoken Succeed(params string[] arguments)
+    {
+        Spoken spoken = cluster.WeightSpace(arguments);
+        Assert.True(spoken.ExitCode == 0, spoken.ToString());
+        return spoken;
+    }
+
+    private static JsonElement Json(Spoken spoken)
+    {
+        using JsonDocument document = JsonDocument.Parse(spoken.Output);
+        return document.RootElement.Clone();
     }
 
     /// <summary>Of each of four classes so many networks.</summary>
