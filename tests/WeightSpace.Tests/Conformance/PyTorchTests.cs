@@ -16,9 +16,9 @@ public sealed class PyTorchTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>
-    /// The same initial weights, the same data: 200 steps of the network of MLDS. Every loss is within 1e-4 of PyTorch's in float32, or, where Adam divides small
-    /// numbers by small ones and rounding grows, within 1e-4 of PyTorch's in float64 and no further from it than PyTorch's own float32 is. The last loss is within
-    /// 1e-4 of float32 in any case.
+    /// The same initial weights, the same data: 200 steps of the network of MLDS. Every loss is within 1e-4 of PyTorch's in float32, or, where Adam divides small numbers by small ones and rounding grows, as near to
+    /// PyTorch's in float64 as PyTorch's own float32 is: at most twice as far as the furthest of runs that differ in the order of the samples of a batch, which changes nothing but rounding. One such run alone would
+    /// depend on the CPU, for which PyTorch has different kernels.
     /// </summary>
     [Theory]
     [InlineData("ParityMachine", "{name: adam, learning_rate: 0.003}", "Adam", "{\"lr\":0.003}")]
@@ -35,21 +35,29 @@ public sealed class PyTorchTests : IDisposable
         NetworkResult ours = TestRecipes.Train(Experiment.Load(yaml).Networks.Single().Recipe);
         BuiltProgram.Succeed("sample", yaml, "--task", machine + "Modified", "--split", "train", "--count", $"{steps * batch}", "--out", _folder["data.npz"]);
         File.WriteAllBytes(_folder["weights.f32"], MemoryMarshal.AsBytes<float>(ours.Checkpoints[0].Weights).ToArray());
-        Losses torch = Ask<Losses>("train", $$"""{"batch":{{batch}},"steps":{{steps}},"optimizer":"{{name}}","settings":{{settings}} }""");
+        TorchRuns Torch(int orders) => Ask<TorchRuns>("train", $$"""{"batch":{{batch}},"steps":{{steps}},"optimizer":"{{name}}","settings":{{settings}},"orders":{{orders}}}""");
 
         double[] losses = [.. ours.Checkpoints.Skip(1).Select(checkpoint => (double)checkpoint.TrainLoss!.Value)];
         Assert.Equal(steps, losses.Length);
         Assert.True(losses[^1] < 0.8 * losses[0], $"from {losses[0]} to {losses[^1]} nothing was learned, so nothing is compared");
-        double single = Furthest(losses, torch.Single), toDouble = Furthest(losses, torch.Double), rounding = Furthest(torch.Single, torch.Double);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{machine}, {name}: at the end {Math.Abs(losses[^1] / torch.Single[^1] - 1):E2}; ours to float32 {single:E2}, ours to float64 {toDouble:E2}, float32 to float64 {rounding:E2}");
-        Assert.InRange(losses[^1], torch.Single[^1] * (1 - 1e-4), torch.Single[^1] * (1 + 1e-4));
+        TorchRuns torch = Torch(orders: 0);
+        double single = Furthest(losses, torch.Single.Losses);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{machine}, {name}: ours to float32 {single:E2}");
         if (single <= 1e-4)
             return;
-        Assert.InRange(toDouble, 0, Math.Min(1e-4, rounding));
-        // And the weights at the end, by their largest difference.
-        double weights = ours.Checkpoints[^1].Weights.Zip(torch.DoubleWeights).Max(pair => Math.Abs(pair.First - pair.Second));
-        double movement = ours.Checkpoints[^1].Weights.Zip(ours.Checkpoints[0].Weights).Max(pair => Math.Abs(pair.First - pair.Second));
-        Assert.InRange(weights / movement, 0, 1e-2);
+        torch = Torch(orders: 8);
+        TorchRun[] singles = [torch.Single, .. torch.Reordered];
+        foreach ((string what, Func<TorchRun, double> distance) in ((string, Func<TorchRun, double>)[])
+        [
+            ("losses", run => Furthest(run.Losses, torch.Double.Losses)),
+            ("last loss", run => Furthest(run.Losses[^1..], torch.Double.Losses[^1..])),
+            ("last weights", run => FurthestWeight(run.Weights, torch.Double.Weights)),
+        ])
+        {
+            double own = distance(new TorchRun(losses, [.. ours.Checkpoints[^1].Weights.Select(weight => (double)weight)])), rounding = singles.Max(distance);
+            TestContext.Current.TestOutputHelper?.WriteLine($"{what}: ours to float64 {own:E2}, float32 to float64 {distance(torch.Single):E2}, in {singles.Length} orders at most {rounding:E2}");
+            Assert.InRange(own, 0, 2 * rounding);
+        }
     }
 
     /// <summary>A fine-tune is PyTorch's with a new optimizer, or with another rate in the same one, on other data from there on; each is not the other.</summary>
@@ -77,12 +85,12 @@ public sealed class PyTorchTests : IDisposable
                 BuiltProgram.Succeed("sample", yaml, "--network", recipe.Id, "--split", "train", "--step", $"{step}", "--count", $"{at * batch}", "--out", _folder[file]);
             File.WriteAllBytes(_folder["weights.f32"], MemoryMarshal.AsBytes<float>(ours.Checkpoints[0].Weights).ToArray());
             string rate = recipe.Changes[0].LearningRate!.Value.ToString(System.Globalization.CultureInfo.InvariantCulture), fresh = recipe.Changes[0].IsFreshOptimizer ? "true" : "false";
-            Losses torch = Ask<Losses>("train", $$$"""{"batch":{{{batch}}},"steps":{{{steps}}},"optimizer":"{{{name}}}","settings":{{{settings}}},"change":{"at":{{{at}}},"lr":{{{rate}}},"fresh":{{{fresh}}}}}""");
+            TorchRuns torch = Ask<TorchRuns>("train", $$$"""{"batch":{{{batch}}},"steps":{{{steps}}},"optimizer":"{{{name}}}","settings":{{{settings}}},"change":{"at":{{{at}}},"lr":{{{rate}}},"fresh":{{{fresh}}}}}""");
             double[] losses = [.. ours.Checkpoints.Skip(1).Select(checkpoint => (double)checkpoint.TrainLoss!.Value)];
-            double toDouble = Furthest(losses, torch.Double), rounding = Furthest(torch.Single, torch.Double);
+            double toDouble = Furthest(losses, torch.Double.Losses), rounding = Furthest(torch.Single.Losses, torch.Double.Losses);
             TestContext.Current.TestOutputHelper?.WriteLine($"{name}, {networks[network].FactorValues[1]}: ours to float64 {toDouble:E2}, float32 to float64 {rounding:E2}");
             Assert.InRange(toDouble, 0, Math.Max(1e-4, rounding));
-            double weights = ours.Checkpoints[^1].Weights.Zip(torch.DoubleWeights).Max(pair => Math.Abs(pair.First - pair.Second));
+            double weights = FurthestWeight([.. ours.Checkpoints[^1].Weights.Select(weight => (double)weight)], torch.Double.Weights);
             Assert.InRange(weights / ours.Checkpoints[^1].Weights.Zip(ours.Checkpoints[0].Weights).Max(pair => Math.Abs(pair.First - pair.Second)), 0, 1e-2);
             found.Add(losses);
         }
@@ -174,13 +182,18 @@ public sealed class PyTorchTests : IDisposable
 
     private static double Furthest(double[] a, double[] b) => a.Zip(b).Max(pair => Math.Abs(pair.First - pair.Second) / pair.Second);
 
+    private static double FurthestWeight(double[] a, double[] b) => a.Zip(b).Max(pair => Math.Abs(pair.First - pair.Second));
+
     private T Ask<T>(string task, string request)
     {
         _folder.Write("request.json", request);
         return JsonSerializer.Deserialize<T>(DebianPython.Run("Conformance/torch_reference.py", task, _folder.Path), JsonSerializerOptions.Web)!;
     }
 
-    private sealed record Losses(double[] Single, double[] Double, double[] DoubleWeights);
+    /// <summary>The loss of each step, and the weights behind the last.</summary>
+    private sealed record TorchRun(double[] Losses, double[] Weights);
+
+    private sealed record TorchRuns(TorchRun Single, TorchRun Double, TorchRun[] Reordered);
 
     private sealed record Drawn(string Name, int[] Shape, double Lowest, double Highest, double[] Quantiles);
 

@@ -33,43 +33,51 @@ def load(module, weights):
     module.load_state_dict(state, strict=True)
 
 
+def losses_of(data, packed, request, dtype, order=None):
+    """The loss of every step, and the module at the end; with the samples of each batch in another order, which changes nothing but rounding."""
+    batch, steps, change = request["batch"], request["steps"], request.get("change")
+    module = Mlds()
+    weights, at = {}, 0
+    for key, value in module.state_dict().items():
+        weights[key] = packed[at:at + value.numel()].reshape(tuple(value.shape))
+        at += value.numel()
+    assert at == len(packed)
+    load(module, weights)
+    module = module.to(dtype)
+    optimizer = getattr(torch.optim, request["optimizer"])(module.parameters(), **request["settings"])
+    losses = []
+    for step in range(steps):
+        if change and step == change["at"]:
+            if change["fresh"]:
+                optimizer = getattr(torch.optim, request["optimizer"])(module.parameters(), **request["settings"])
+            for group in optimizer.param_groups:
+                group["lr"] = change["lr"]
+        x, y = (torch.from_numpy(data[key][:, step * batch:(step + 1) * batch]).to(dtype) for key in ("x", "y"))
+        if order is not None:
+            x, y = x[:, order].contiguous(), y[:, order].contiguous()
+        loss = nn.functional.mse_loss(module(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, module
+
+
 def train(folder, request):
-    """The loss of every step, in float32 and in float64."""
+    """The loss of every step in float32, in float64, and in float32 with the samples of each batch in as many other orders as are asked for."""
     data = dict(np.load(os.path.join(folder, "data.npz")))
     packed = np.fromfile(os.path.join(folder, "weights.f32"), "<f4")
-    batch, steps, change = request["batch"], request["steps"], request.get("change")
-    if change:
+    if request.get("change"):
         # What is seen behind the step of the change.
         after = np.load(os.path.join(folder, "after.npz"))
         data = {key: np.concatenate([data[key], after[key]], axis=1) for key in ("x", "y")}
-    answer = {}
-    for name, dtype in (("single", torch.float32), ("double", torch.float64)):
-        module = Mlds()
-        weights, at = {}, 0
-        for key, value in module.state_dict().items():
-            weights[key] = packed[at:at + value.numel()].reshape(tuple(value.shape))
-            at += value.numel()
-        assert at == len(packed)
-        load(module, weights)
-        module = module.to(dtype)
-        optimizer = getattr(torch.optim, request["optimizer"])(module.parameters(), **request["settings"])
-        losses = []
-        for step in range(steps):
-            if change and step == change["at"]:
-                if change["fresh"]:
-                    optimizer = getattr(torch.optim, request["optimizer"])(module.parameters(), **request["settings"])
-                for group in optimizer.param_groups:
-                    group["lr"] = change["lr"]
-            x = torch.from_numpy(data["x"][:, step * batch:(step + 1) * batch]).to(dtype)
-            y = torch.from_numpy(data["y"][:, step * batch:(step + 1) * batch]).to(dtype)
-            loss = nn.functional.mse_loss(module(x), y)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-        answer[name] = losses
-        answer[name + "Weights"] = [value for tensor in module.state_dict().values() for value in tensor.double().ravel().tolist()]
-    return answer
+    def run(dtype, order=None):
+        losses, module = losses_of(data, packed, request, dtype, order)
+        return {"losses": losses, "weights": [value for tensor in module.state_dict().values() for value in tensor.double().ravel().tolist()]}
+
+    orders = np.random.default_rng(1)
+    reordered = [run(torch.float32, torch.from_numpy(orders.permutation(request["batch"]))) for _ in range(request.get("orders", 0))]
+    return {"single": run(torch.float32), "double": run(torch.float64), "reordered": reordered}
 
 
 def initialise(folder, request):

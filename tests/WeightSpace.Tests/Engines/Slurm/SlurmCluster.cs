@@ -6,6 +6,9 @@ namespace WeightSpace.Tests.Engines.Slurm;
 /// <summary>A real Slurm of four nodes on this machine (scripts/slurm-cluster), which the tests of this collection share. It ends with the process of the tests, however that ends.</summary>
 public sealed class SlurmCluster : IDisposable
 {
+    /// <summary>Of a command; the longest is the build of the nodes' program.</summary>
+    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
+
     private readonly string _folder = Directory.CreateTempSubdirectory("ws-slurm-").FullName;
     private readonly Process _cluster;
     private readonly Task<string> _said;
@@ -48,9 +51,13 @@ public sealed class SlurmCluster : IDisposable
         start.Environment["PATH"] += ":/usr/sbin:/sbin";
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return new Spoken(process.ExitCode, output, error.GetAwaiter().GetResult());
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(s_limit))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"{program} {string.Join(' ', arguments)} has not ended in {s_limit}");
+        }
+        return new Spoken(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
     }
 
     /// <summary>Runs the program with this cluster's configuration.</summary>
