@@ -156,7 +156,7 @@ internal sealed class WatchSession : IDisposable
     }
 
     /// <summary>Looks once, and judges what is ready.</summary>
-    /// <param name="isFinal">Nothing is waited for that should come before.</param>
+    /// <param name="isFinal">Nothing is waited for that should come before, unless it may be there and is still being written.</param>
     /// <returns>Whether anything was written down.</returns>
     private bool Round(bool isFinal)
     {
@@ -166,6 +166,8 @@ internal sealed class WatchSession : IDisposable
             TellUnreadable(file.Name, file.Stamp, file.Reason);
             hasNews = true;
         }
+        // One that may still be written may be one that should come before.
+        isFinal &= _scout.Unsettled == 0;
         foreach (IGrouping<string, FoundCheckpoint> network in _scout.Found.GroupBy(found => found.Network).OrderBy(group => group.Key, StringComparer.Ordinal).ToList())
         {
             WatchedPath path = PathOf(network.Key);
