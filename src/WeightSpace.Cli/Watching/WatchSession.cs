@@ -156,7 +156,7 @@ internal sealed class WatchSession : IDisposable
     }
 
     /// <summary>Looks once, and judges what is ready.</summary>
-    /// <param name="isFinal">Nothing is waited for that should come before, unless it may be there and is still being written.</param>
+    /// <param name="isFinal">Nothing more is to come: what lies there is waited for while it may still be written, and nothing else.</param>
     /// <returns>Whether anything was written down.</returns>
     private bool Round(bool isFinal)
     {
@@ -167,14 +167,15 @@ internal sealed class WatchSession : IDisposable
             hasNews = true;
         }
         // One that may still be written may be one that should come before.
-        isFinal &= _scout.Unsettled == 0;
+        bool isComplete = isFinal && _scout.Unsettled == 0;
         foreach (IGrouping<string, FoundCheckpoint> network in _scout.Found.GroupBy(found => found.Network).OrderBy(group => group.Key, StringComparer.Ordinal).ToList())
         {
             WatchedPath path = PathOf(network.Key);
             foreach (FoundCheckpoint found in network.OrderBy(found => found.Step).ThenBy(found => found.Name, StringComparer.Ordinal).ToList())
             {
                 _context.Stop.ThrowIfCancellationRequested();
-                if (!isFinal && found.Step > (path.LastStep ?? long.MinValue) && IsAwaited(path, found))
+                bool isAwaited = !isComplete && (isFinal || IsNextMissing(path, found)) && _context.Time.GetElapsedTime(found.Since) < _options.Patience;
+                if (isAwaited && found.Step > (path.LastStep ?? long.MinValue))
                     break;
                 if (!Judge(path, found))
                     break; // its file changed: it is looked at again, and those behind it wait
@@ -186,15 +187,15 @@ internal sealed class WatchSession : IDisposable
         return hasNews;
     }
 
-    /// <summary>Whether a checkpoint should come before this one and there is still time for it.</summary>
-    private bool IsAwaited(WatchedPath path, FoundCheckpoint found)
+    /// <summary>Whether it is known that a checkpoint should come before this one.</summary>
+    private bool IsNextMissing(WatchedPath path, FoundCheckpoint found)
     {
         long? before = null;
         if (_monitor is not null && _monitor.PlaceOf(found.Step) is var place && place > 0)
             before = _monitor.Steps[place - 1];
         else if (_options.Every is { } every && found.Step >= every)
             before = found.Step - every;
-        return before is { } step && (path.LastStep is null || path.LastStep < step) && _context.Time.GetElapsedTime(found.Since) < _options.Patience;
+        return before is { } step && (path.LastStep is null || path.LastStep < step);
     }
 
     private bool Judge(WatchedPath path, FoundCheckpoint found)

@@ -77,15 +77,17 @@ public sealed class WatchTests(MonitorFixture fixture) : IClassFixture<MonitorFi
     }
 
     /// <summary>One of the middle has just been written: those behind it are not judged before it, also where nothing else is waited for.</summary>
-    [Fact]
-    public void AtTheEndAFileThatMayStillBeWrittenIsWaitedFor()
+    [Theory]
+    [InlineData]
+    [InlineData("--every", "10")]
+    public void AtTheEndAFileThatMayStillBeWrittenIsWaitedFor(params string[] options)
     {
         const int checkpoints = 8, last = 4;
-        string folder = fixture["settling"];
+        string folder = fixture[$"settling{options.Length}"];
         float[][] run = WatchedRuns.Run(9, checkpoints);
         WatchedRuns.Write(folder, run);
         File.SetLastWriteTimeUtc(Path.Combine(folder, WatchedRuns.Name(last)), TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(2)); // as a file server's clock may have it
-        Spoken once = BuiltProgram.Run("watch", folder, "--every", "10", "--max-distance", "0.9", "--settle", "0.5", "--poll", "0.1", "--once", "--json");
+        Spoken once = BuiltProgram.Run(["watch", folder, .. options, "--max-distance", "0.9", "--settle", "0.5", "--poll", "0.1", "--once", "--json"]);
         Assert.True(once.ExitCode is 0 or 3, once.ToString());
         Assert.Equal(0, once.Json.GetProperty("late").GetInt32());
         Assert.Equal(Enumerable.Range(0, checkpoints).Select(k => WatchedRuns.Name(k)), Named(Path.Combine(folder, "watch.jsonl"), "checkpoint"));
