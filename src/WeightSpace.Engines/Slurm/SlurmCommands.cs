@@ -21,8 +21,13 @@ public sealed class SlurmCommands(string? folder = null)
 
     public IReadOnlyList<SlurmPartition> Partitions() => SlurmPartition.Parse(Run("scontrol", ["--oneliner", "show", "partition"]));
 
-    /// <summary>All jobs of this user that the controller still knows, ended or not: one call, however many there are.</summary>
-    public IReadOnlyList<SlurmJob> Queue() => SlurmJob.Parse(Run("squeue", ["--me", "--noheader", "--states=all", $"--format={SlurmJob.QueueFormat}"]));
+    /// <summary>All jobs of this user that the controller still knows, ended or not: one call, however many there are, and one more where some are held, which only lines of their own tell apart.</summary>
+    public IReadOnlyList<SlurmJob> Queue()
+    {
+        string[] arguments = ["--me", "--noheader", "--states=all", $"--format={SlurmJob.QueueFormat}"];
+        IReadOnlyList<SlurmJob> jobs = SlurmJob.Parse(Run("squeue", arguments));
+        return jobs.Any(job => job.MayBeHeld && job.Count > 1) ? SlurmJob.Parse(Run("squeue", ["--array", .. arguments])) : jobs;
+    }
 
     /// <summary>Submits a script; the job's number.</summary>
     public long Submit(string script)

@@ -274,7 +274,7 @@ public sealed class SlurmEngine
         }
     }
 
-    /// <summary>Jobs that run on although the result of their unit is there: Slurm lost sight of them, and they keep a core from others.</summary>
+    /// <summary>Jobs that run on, or wait, although nobody needs them: Slurm lost sight of them and they keep a core from others, or it put them back into the queue when their unit was already submitted again.</summary>
     private void CancelLingering(IReadOnlyList<SlurmJob> queue)
     {
         var seen = new HashSet<(long, int)>();

@@ -6,10 +6,10 @@ public static class SlurmJobs
     /// <summary>The zoo's jobs in the queue: by their numbers, and by their names where a submitter was killed before it wrote the number down.</summary>
     public static IEnumerable<SlurmJob> Own(IReadOnlyList<SlurmJob> queue, JobRecord record) => queue.Where(job => job.Name.StartsWith(record.Name + "-", StringComparison.Ordinal));
 
-    /// <summary>Cancels what is queued or running; how many elements.</summary>
+    /// <summary>Cancels what is queued, held or running; how many elements.</summary>
     public static int Cancel(SlurmCommands commands, JobRecord record)
     {
-        SlurmJob[] live = [.. Own(commands.Queue(), record).Where(job => !job.HasEnded)];
+        SlurmJob[] live = [.. Own(commands.Queue(), record).Where(job => !job.IsGone)];
         commands.Cancel(live.Select(job => $"{job.Job}").Distinct());
         return live.Sum(job => Math.Max(1, job.Count));
     }

@@ -80,8 +80,14 @@ public sealed record SlurmJob(long Job, IReadOnlyList<(int From, int To)> Elemen
 
     private static readonly HashSet<string> s_ended = ["BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"];
 
+    /// <summary>Whether Slurm is done with it: it is in the queue to be seen, and no more.</summary>
+    public bool IsGone => s_ended.Contains(State);
+
     /// <summary>Whether it will do nothing any more. Slurm holds what it could not start on a node, and there it would stay for ever.</summary>
-    public bool HasEnded => s_ended.Contains(State) || Reason.Replace('_', ' ').Contains("launch failed requeued held", StringComparison.OrdinalIgnoreCase);
+    public bool HasEnded => IsGone || Reason.Replace('_', ' ').Contains("launch failed requeued held", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether it is, or some elements of this line are, held: squeue puts pending elements into one line with the reasons of all, in short words.</summary>
+    public bool MayBeHeld => Reason.Contains("held", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Elements of this line.</summary>
     public int Count => Elements.Sum(range => range.To - range.From + 1);

@@ -217,13 +217,13 @@ internal sealed class SlurmUnits
         }
     }
 
-    /// <summary>Elements that run although the unit that they were submitted for has its result, or runs elsewhere.</summary>
+    /// <summary>Elements that run, wait or are held although the unit that they were submitted for has its result, or was submitted again.</summary>
     public IEnumerable<(long Job, int Element)> Superfluous(IReadOnlyList<SlurmJob> queue)
     {
         foreach ((int number, Dictionary<int, SlurmJob> elements) in ByBatch(queue))
         {
             Batch batch = _record.Batches[number - 1];
-            foreach ((int element, SlurmJob job) in elements.Where(pair => pair.Value.State == "RUNNING" && pair.Key < batch.Units.Count))
+            foreach ((int element, SlurmJob job) in elements.Where(pair => !pair.Value.IsGone && pair.Key < batch.Units.Count))
             {
                 State state = _states[batch.Units[element].Group];
                 if (state.Stage != Stage.Submitted || (state.Batch, state.Element) != (number, element))

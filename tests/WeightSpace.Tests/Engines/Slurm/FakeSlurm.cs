@@ -4,7 +4,7 @@ using WeightSpace.Engines.Slurm;
 namespace WeightSpace.Tests.Engines.Slurm;
 
 /// <summary>
-/// Commands that stand for Slurm's in a folder: sbatch records what it is given and numbers it, squeue says what the file <c>queue</c> holds, scontrol says what a real cluster said (recorded/), with other
+/// Commands that stand for Slurm's in a folder: sbatch records what it is given and numbers it, squeue says what the file <c>queue</c> holds (of single elements, <c>queue.array</c>), scontrol says what a real cluster said (recorded/), with other
 /// limits. No job runs, so a test says what became of each.
 /// </summary>
 internal sealed class FakeSlurm
@@ -20,7 +20,7 @@ internal sealed class FakeSlurm
         File.WriteAllText(this["partitions"], Recorded("partitions.txt"));
         File.WriteAllText(this["queue"], "");
         Write("scontrol", """case "$*" in *config*) cat "$0.config" 2>/dev/null || cat "${0%/*}/config";; *) cat "${0%/*}/partitions";; esac""");
-        Write("squeue", """cat "${0%/*}/queue" """);
+        Write("squeue", """case "$*" in *--array*) cat "${0%/*}/queue.array";; *) cat "${0%/*}/queue";; esac""");
         Write("scancel", """echo "$@" >>"${0%/*}/cancelled" """);
         Write("sbatch", Submits);
     }

@@ -115,6 +115,34 @@ public sealed class SlurmEngineTests : IDisposable
         AssertIsRight();
     }
 
+    /// <summary>Lines as a real squeue printed them: pending elements are put into one, whatever each waits for.</summary>
+    [Fact]
+    public void OnlyTheElementThatSlurmHoldsIsSubmittedAgainAndAtTheEndNoJobIsLeft()
+    {
+        Grow();
+        string name = JobRecord.Read(Files)!.JobName(1);
+        File.WriteAllText(_slurm["queue"], $"101|0-3|PENDING|Resources,JobHeldUser|0:00|{name}\n");
+        File.WriteAllText(_slurm["queue.array"], string.Concat(Enumerable.Range(0, 4).Select(element => $"101|{element}|PENDING|{(element == 2 ? "launch failed requeued held" : "Resources")}|0:00|{name}\n")));
+        Thread.Sleep(20);
+        Grow();
+        Assert.Contains(_said, line => line.Contains("a job ended without a result: PENDING (launch failed requeued held)", StringComparison.Ordinal));
+        Assert.Equal(["000002 2"], FakeSlurm.UnitsOf(Zoo, 2));
+        RunBatch(1);
+        Assert.Equal(SlurmOutcome.Grown, Grow());
+        AssertIsRight();
+        Assert.Contains("101", File.ReadAllText(_slurm["cancelled"]).Split([' ', '\n']));
+    }
+
+    /// <summary>Where nothing but held jobs is left of a zoo, they would stay in the queue for ever.</summary>
+    [Fact]
+    public void AHeldJobIsCancelledWithTheOthers()
+    {
+        Grow();
+        File.WriteAllText(_slurm["queue"], $"101|2|PENDING|launch failed requeued held|0:00|{JobRecord.Read(Files)!.JobName(1)}\n");
+        SlurmStop.Stop(Zoo, _slurm.Commands, TimeProvider.System, TimeSpan.Zero, TestContext.Current.CancellationToken);
+        Assert.Equal("--quiet 101\n", File.ReadAllText(_slurm["cancelled"]));
+    }
+
     [Fact]
     public void AUnitWaitsLongerAfterEachAttempt()
     {
