@@ -6,16 +6,12 @@ using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Cli;
 
-/// <summary>The options of <c>train --engine slurm</c>. No byte of a zoo depends on them.</summary>
+/// <summary>The options of <c>train --engine slurm</c>; what is not given is as the experiment's section <c>slurm</c> has it. No byte of a zoo depends on them.</summary>
 internal sealed class SlurmOptions
 {
     private const double DefaultMinutes = 10;
     private const int DefaultAttempts = 5;
     private const double DefaultPoll = 30, DefaultBackOff = 60;
-
-    private static readonly NumberRange s_minutes = new(0, 1e5, ExcludesMin: true), s_rate = new(0, 1e6, ExcludesMin: true), s_seconds = new(0, 86_400, ExcludesMin: true), s_count = new(1, 1e7), s_attempts = new(1, 1000);
-
-    private static readonly string[] s_own = ["--array", "-a", "--job-name", "-J", "--output", "-o", "--wrap"];
 
     private readonly Option<string?> _partition = Text("--partition", "Slurm: the partition; several, separated by commas, leave the choice to Slurm. Default: the cluster's.", "NAME");
     private readonly Option<string?> _account = Text("--account", "Slurm: the account that pays.", "NAME");
@@ -24,12 +20,12 @@ internal sealed class SlurmOptions
     private readonly Option<string?> _time = Text("--time", "Slurm: the time limit of a job, in Slurm's words (30, 1:00:00, 2-0). Default: two minutes more than twice --unit-minutes.", "TIME");
     private readonly Option<int?> _memory = new("--memory") { Description = "Slurm: MB of memory of a job. Default: by what the largest unit keeps.", HelpName = "MB" };
     private readonly Option<string[]> _lines = new("--sbatch") { Description = "Slurm: a further option of sbatch, as \"--exclude=n7\"; may be given several times.", HelpName = "OPTION" };
-    private readonly Option<double> _minutes = new("--unit-minutes") { Description = "Slurm: minutes that a work unit is meant to take.", HelpName = "N", DefaultValueFactory = _ => DefaultMinutes };
+    private readonly Option<double?> _minutes = new("--unit-minutes") { Description = $"Slurm: minutes that a work unit is meant to take. Default: {DefaultMinutes}.", HelpName = "N" };
     private readonly Option<double?> _rate = new("--core-gflops") { Description = "Slurm: GFLOP/s that training reaches on a core of the cluster. Default: measured here.", HelpName = "N" };
-    private readonly Option<int> _attempts = new("--attempts") { Description = "Slurm: how often a unit is submitted before the network that it stands at counts as failed.", HelpName = "N", DefaultValueFactory = _ => DefaultAttempts };
+    private readonly Option<int?> _attempts = new("--attempts") { Description = $"Slurm: how often a unit is submitted before the network that it stands at counts as failed. Default: {DefaultAttempts}.", HelpName = "N" };
     private readonly Option<int?> _maxJobs = new("--max-jobs") { Description = "Slurm: jobs in the queue at once. Default: half of what the cluster keeps (MaxJobCount).", HelpName = "N" };
-    private readonly Option<double> _poll = new("--poll") { Description = "Slurm: seconds between two looks at the queue and the results.", HelpName = "SECONDS", DefaultValueFactory = _ => DefaultPoll };
-    private readonly Option<double> _backOff = new("--back-off") { Description = "Slurm: seconds until a unit that left no result is submitted again, doubled each time; at least as long as other machines' files take to be seen.", HelpName = "SECONDS", DefaultValueFactory = _ => DefaultBackOff };
+    private readonly Option<double?> _poll = new("--poll") { Description = $"Slurm: seconds between two looks at the queue and the results. Default: {DefaultPoll}.", HelpName = "SECONDS" };
+    private readonly Option<double?> _backOff = new("--back-off") { Description = $"Slurm: seconds until a unit that left no result is submitted again, doubled each time; at least as long as other machines' files take to be seen. Default: {DefaultBackOff}.", HelpName = "SECONDS" };
     private readonly Option<string?> _program = new Option<string?>("--program") { Description = "Slurm: the program as one file, for the nodes (scripts/build-single-file makes it). Default: this program, or what that script made.", HelpName = "FILE" }.AsPath();
     private readonly Option<bool> _detach = new("--detach") { Description = "Slurm: submit what the queue takes now, and return; the same call later goes on." };
 
@@ -45,32 +41,24 @@ internal sealed class SlurmOptions
     /// <param name="needsRate">Whether the networks are yet to be divided into units.</param>
     public SlurmSettings Read(CommandContext context, ParseResult parsed, Experiment experiment, bool needsRate)
     {
-        double minutes = InRange(_minutes.Name, parsed.GetValue(_minutes), s_minutes);
-        double rate = parsed.GetValue(_rate) is { } named ? InRange(_rate.Name, named, s_rate) * 1e9 : needsRate ? DryRun.TrainingRate(context, experiment) : 1e9;
-        TimeSpan? limit = parsed.GetValue(_time) is not { } time ? null
-            : SlurmPartition.ParseTime(time) is { } span && span > TimeSpan.Zero ? span : throw new InputException($"{_time.Name}: found '{time}', expected minutes, minutes:seconds, hours:minutes:seconds or days-hours");
-        foreach (string line in parsed.GetValue(_lines) ?? [])
-        {
-            if (!line.StartsWith('-') || line.Any(char.IsControl))
-                throw new InputException($"{_lines.Name}: found '{line}', expected an option of sbatch, as \"--exclude=n7\"");
-            if (s_own.FirstOrDefault(own => line.StartsWith(own, StringComparison.Ordinal)) is { } taken)
-                throw new InputException($"{_lines.Name}: found '{line}', but {taken} is what the engine finds its jobs by; leave it out");
-        }
+        SlurmSection asked = experiment.Slurm ?? new SlurmSection();
+        double minutes = Number(parsed, _minutes, SlurmSection.UnitMinutesRange) ?? asked.UnitMinutes ?? DefaultMinutes;
+        double rate = (Number(parsed, _rate, SlurmSection.GflopsRange) ?? asked.CoreGflops) * 1e9 ?? (needsRate ? DryRun.TrainingRate(context, experiment) : 1e9);
         return new SlurmSettings
         {
             UnitMinutes = minutes,
             UnitFlops = rate * 60 * minutes,
-            Partition = Word(parsed, _partition),
-            Account = Word(parsed, _account),
-            Qos = Word(parsed, _qos),
-            Constraint = Word(parsed, _constraint),
-            Time = limit,
-            Memory = parsed.GetValue(_memory) is { } memory ? (int)InRange(_memory.Name, memory, s_count) : null,
-            Lines = parsed.GetValue(_lines) ?? [],
-            Attempts = (int)InRange(_attempts.Name, parsed.GetValue(_attempts), s_attempts),
-            MaxJobs = parsed.GetValue(_maxJobs) is { } jobs ? (int)InRange(_maxJobs.Name, jobs, s_count) : null,
-            Poll = TimeSpan.FromSeconds(InRange(_poll.Name, parsed.GetValue(_poll), s_seconds)),
-            BackOff = TimeSpan.FromSeconds(InRange(_backOff.Name, parsed.GetValue(_backOff), s_seconds)),
+            Partition = Word(parsed, _partition) ?? asked.Partition,
+            Account = Word(parsed, _account) ?? asked.Account,
+            Qos = Word(parsed, _qos) ?? asked.Qos,
+            Constraint = Word(parsed, _constraint) ?? asked.Constraint,
+            Time = parsed.GetValue(_time) is { } time ? Checked(_time, time, SlurmSection.TimeLimit) : asked.Time,
+            Memory = Count(parsed, _memory, SlurmSection.CountRange) ?? asked.Memory,
+            Lines = parsed.GetValue(_lines) is { Length: > 0 } lines ? [.. lines.Select(line => Checked(_lines, line, SlurmSection.Line))] : asked.Lines ?? [],
+            Attempts = Count(parsed, _attempts, SlurmSection.AttemptsRange) ?? asked.Attempts ?? DefaultAttempts,
+            MaxJobs = Count(parsed, _maxJobs, SlurmSection.CountRange) ?? asked.MaxJobs,
+            Poll = TimeSpan.FromSeconds(Number(parsed, _poll, SlurmSection.SecondsRange) ?? asked.Poll ?? DefaultPoll),
+            BackOff = TimeSpan.FromSeconds(Number(parsed, _backOff, SlurmSection.SecondsRange) ?? asked.BackOff ?? DefaultBackOff),
             Data = experiment.ImageSets.Count > 0 ? Path.GetFullPath(context.Images.Folder) : null,
         };
     }
@@ -94,10 +82,25 @@ internal sealed class SlurmOptions
         return process.ExitCode == 0 ? said.Trim() : throw new IOException($"{script} ended with exit code {process.ExitCode}");
     }
 
-    private static string? Word(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is not { } value ? null
-        : value.Length > 0 && !value.Any(char.IsWhiteSpace) ? value : throw new InputException($"{option.Name}: found '{value}', expected a word");
+    private static string? Word(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is { } value ? Checked(option, value, SlurmSection.Word) : null;
 
-    private static double InRange(string option, double value, NumberRange range) => range.Contains(value) ? value : throw new InputException($"{option}: found {value}, expected a number, {range}");
+    private static T Checked<T>(Option option, string value, Func<string, T> read)
+    {
+        try
+        {
+            return read(value);
+        }
+        catch (FormatException error)
+        {
+            throw new InputException($"{option.Name}: {error.Message}", error);
+        }
+    }
+
+    private static double? Number(ParseResult parsed, Option<double?> option, NumberRange range) => parsed.GetValue(option) is { } value ? InRange(option, value, range) : null;
+
+    private static int? Count(ParseResult parsed, Option<int?> option, NumberRange range) => parsed.GetValue(option) is { } value ? (int)InRange(option, value, range) : null;
+
+    private static double InRange(Option option, double value, NumberRange range) => range.Contains(value) ? value : throw new InputException($"{option.Name}: found {value}, expected a number, {range}");
 
     private static Option<string?> Text(string name, string description, string help) => new(name) { Description = description, HelpName = help };
 }

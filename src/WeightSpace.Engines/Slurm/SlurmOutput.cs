@@ -1,4 +1,5 @@
 using System.Globalization;
+using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Engines.Slurm;
 
@@ -44,29 +45,11 @@ public sealed record SlurmPartition(string Name, bool IsDefault, string State, T
             }
             if (values.TryGetValue("PartitionName", out string? name))
             {
-                partitions.Add(new SlurmPartition(name, values.GetValueOrDefault("Default") == "YES", values.GetValueOrDefault("State", "UP"), ParseTime(values.GetValueOrDefault("MaxTime", "UNLIMITED")),
+                partitions.Add(new SlurmPartition(name, values.GetValueOrDefault("Default") == "YES", values.GetValueOrDefault("State", "UP"), SlurmSection.ParseTime(values.GetValueOrDefault("MaxTime", "UNLIMITED")),
                     int.TryParse(values.GetValueOrDefault("MaxMemPerNode"), NumberStyles.None, CultureInfo.InvariantCulture, out int memory) ? memory : null));
             }
         }
         return partitions;
-    }
-
-    /// <summary>Slurm's times: minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes, days-hours:minutes:seconds; null for any other word.</summary>
-    public static TimeSpan? ParseTime(string text)
-    {
-        string[] byDay = text.Split('-');
-        string[] parts = byDay[^1].Split(':');
-        if (byDay.Length > 2 || parts.Length > 3 || !byDay.SkipLast(1).Concat(parts).All(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out _)))
-            return null;
-        int[] numbers = [.. parts.Select(part => int.Parse(part, CultureInfo.InvariantCulture))];
-        if (byDay.Length == 2)
-            return new TimeSpan(int.Parse(byDay[0], CultureInfo.InvariantCulture), numbers[0], numbers.ElementAtOrDefault(1), numbers.ElementAtOrDefault(2));
-        return numbers.Length switch
-        {
-            1 => new TimeSpan(0, numbers[0], 0),
-            2 => new TimeSpan(0, numbers[0], numbers[1]),
-            _ => new TimeSpan(numbers[0], numbers[1], numbers[2]),
-        };
     }
 }
 
@@ -100,7 +83,7 @@ public sealed record SlurmJob(long Job, IReadOnlyList<(int From, int To)> Elemen
         {
             string[] fields = line.Split('|', 6);
             if (fields.Length == 6 && long.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out long job))
-                jobs.Add(new SlurmJob(job, ParseElements(fields[1]), fields[2], fields[3], fields[5].TrimEnd(), SlurmPartition.ParseTime(fields[4]) ?? TimeSpan.Zero));
+                jobs.Add(new SlurmJob(job, ParseElements(fields[1]), fields[2], fields[3], fields[5].TrimEnd(), SlurmSection.ParseTime(fields[4]) ?? TimeSpan.Zero));
         }
         return jobs;
     }

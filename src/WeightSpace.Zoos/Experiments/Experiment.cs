@@ -47,6 +47,9 @@ public sealed class Experiment
     /// <summary>The factors whose pairs are to be compared: <c>variant</c>, <c>init_seed</c>, <c>data_seed</c> or one of <see cref="FactorNames"/>.</summary>
     public required IReadOnlyList<string> TwinFactors { get; init; }
 
+    /// <summary>What it asks of a Slurm cluster; null: nothing.</summary>
+    public SlurmSection? Slurm { get; init; }
+
     /// <summary>In the order of the file.</summary>
     public required IReadOnlyList<Architecture> Architectures { get; init; }
 
@@ -94,6 +97,7 @@ public sealed class Experiment
             Text = Text,
             FactorNames = FactorNames,
             TwinFactors = TwinFactors,
+            Slurm = Slurm,
             Architectures = Architectures,
             ImageSets = ImageSets,
             NetworksPerClass = networksPerClass,

@@ -46,7 +46,7 @@ internal static class ExperimentParser
 
     public static Experiment Parse(YamlNode root, string text, string source, IImageCatalog images)
     {
-        var top = new YamlSection(root, source, "", "experiment", "description", "licence", "tasks", "architecture", "training", "seeds", "factors", "factor_list", "then", "twins");
+        var top = new YamlSection(root, source, "", "experiment", "description", "licence", "tasks", "architecture", "training", "seeds", "factors", "factor_list", "then", "twins", "slurm");
         string name = top.Name(top.Get("experiment", "the experiment's name"), "experiment");
         string? description = top.FindText("description"), licence = ParseLicence(top);
         IReadOnlyList<TaskGrid> tasks = ParseTasks(top, images);
@@ -71,6 +71,7 @@ internal static class ExperimentParser
             FactorNames = [.. expansion.Columns.Select(factor => factor.Name), .. expansion.HasChanges ? ChangeExpansion.Columns : []],
             ImageSets = [.. plan.Settings.SelectMany(setting => setting.Changes.Select(change => change.Change.Task).Prepend(setting.Task)).OfType<FileImagesTask>().Select(task => task.Set).Distinct()],
             TwinFactors = ParseTwins(top, expansion, plan, seeds),
+            Slurm = SlurmSection.Parse(top),
         };
     }
 

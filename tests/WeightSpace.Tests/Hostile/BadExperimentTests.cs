@@ -153,6 +153,14 @@ public sealed class BadExperimentTests
     [InlineData("experiment: e", "experiment: [e", "not valid YAML", "a.yaml:")]
     [InlineData("experiment: e", "experiment: e\n\tx: 1", "a.yaml:", "")]
     [InlineData("experiment: e\n", "", "experiment is missing", "a.yaml:")]
+    [InlineData("twins:", "slurm: {partitions: a}\ntwins:", "partitions", "did you mean 'partition'")]
+    [InlineData("twins:", "slurm: {partition: a b}\ntwins:", "slurm.partition: found 'a b'", "expected a word")]
+    [InlineData("twins:", "slurm: {time: soon}\ntwins:", "slurm.time: found 'soon'", "hours:minutes:seconds")]
+    [InlineData("twins:", "slurm: {time: 0}\ntwins:", "slurm.time: found '0'", "days-hours")]
+    [InlineData("twins:", "slurm: {sbatch: [--nice, exclude=n7]}\ntwins:", "slurm.sbatch: found 'exclude=n7'", "as \"--exclude=n7\"")]
+    [InlineData("twins:", "slurm: {sbatch: --array=1-9}\ntwins:", "slurm.sbatch: found '--array=1-9'", "leave it out")]
+    [InlineData("twins:", "slurm: {attempts: 0}\ntwins:", "slurm.attempts: found '0'", "1 to 1000")]
+    [InlineData("twins:", "slurm: {unit_minutes: 0}\ntwins:", "slurm.unit_minutes: found '0'", "100000")]
     [InlineData("twins: [variant]", "---\nexperiment: f", "second document", "a.yaml:")]
     public void EveryMistakeIsNamedWithItsPlace(string find, string replace, string named, string alsoNamed, params string[] moreReplacements)
     {

@@ -39,12 +39,23 @@ public sealed class ExperimentTests
     {
         string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
         MatchCollection examples = Regex.Matches(docs, "```yaml\n(.*?)```", RegexOptions.Singleline);
-        Assert.Equal(4, examples.Count);
+        Assert.Equal(5, examples.Count);
         Experiment experiment = Experiment.Parse(examples[1].Groups[1].Value, "example.yaml");
         Assert.Equal(7, experiment.Architectures.Count);
         Assert.Equal(7 * 3 * 2 * 10, experiment.Networks.Count);
         Assert.Equal(new OneCycleRate(440, 0.3, 25, 1e4), experiment.Networks[0].Recipe.Training.Rate);
         Assert.Equal(["0", "1", "2", "3", "4", "5", "6"], experiment.Architectures[^1].Layers.Select(layer => layer.Name));
+    }
+
+    [Fact]
+    public void WhatIsDocumentedToBeAskedOfAClusterIsReadAsDocumented()
+    {
+        string docs = File.ReadAllText(Path.Combine(Repository.Root, "docs", "experiment.md"));
+        string yaml = Regex.Matches(docs, "```yaml\n(.*?)```", RegexOptions.Singleline)[4].Groups[1].Value;
+        SlurmSection asked = Experiment.Parse($"experiment: e\ntasks: {{machine: ParityMachine}}\ntraining: {{stop: {{steps: 5}}}}\nseeds: {{init: 1..3}}\n{yaml}", "e.yaml").Subset(1).Slurm!;
+        Assert.Equal(("long", "physics", TimeSpan.FromHours(2), 30.0), (asked.Partition, asked.Account, asked.Time, asked.UnitMinutes));
+        Assert.Equal(["--exclude=n7", "--nice=100"], asked.Lines);
+        Assert.Equal((null, null, null), (asked.Memory, asked.Attempts, asked.Qos));
     }
 
     [Fact]

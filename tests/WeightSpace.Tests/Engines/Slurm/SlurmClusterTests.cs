@@ -63,6 +63,19 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
     }
 
     [Fact]
+    public void TheExperimentSaysWhatIsAskedOfTheClusterAndOptionsGoBeforeIt()
+    {
+        string experiment = _folder.Write("asking.yaml", Experiments.Text(1) + "\nslurm: {partition: main, time: 1:00:00, memory: 400, sbatch: [--nice=7], unit_minutes: 20, core_gflops: 1}\n");
+        string[] train = ["train", experiment, "--out", _folder["zoo"], "--engine", "slurm", "--dry-run"];
+        Assert.Superset(new HashSet<string> { "#SBATCH --partition=main", "#SBATCH --time=60", "#SBATCH --mem=400M", "#SBATCH --nice=7" }, Options(train));
+        Assert.Superset(new HashSet<string> { "#SBATCH --partition=main", "#SBATCH --time=30", "#SBATCH --mem=500M", "#SBATCH --nice=8" }, Options([.. train, "--time", "30", "--memory", "500", "--sbatch", "--nice=8"]));
+        Spoken refused = cluster.WeightSpace([.. train.SkipLast(1), "--partition", "closed"]);
+        Assert.True(refused.ExitCode == 2 && refused.Error.Contains("is DOWN", StringComparison.Ordinal), refused.ToString());
+
+        HashSet<string> Options(string[] arguments) => [.. Succeed(arguments).Output.Split('\n').Where(line => line.StartsWith("#SBATCH", StringComparison.Ordinal))];
+    }
+
+    [Fact]
     public void OptionsOfTheOtherEngineAreRefused()
     {
         string experiment = WriteExperiment(1);

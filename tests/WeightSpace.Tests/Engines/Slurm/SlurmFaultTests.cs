@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
+using WeightSpace.Engines;
 using WeightSpace.Engines.Slurm;
 using WeightSpace.Numerics;
 using WeightSpace.Tests.Cli;
 using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Tests.Engines.Slurm;
 
@@ -12,6 +14,7 @@ namespace WeightSpace.Tests.Engines.Slurm;
 public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper output) : IDisposable
 {
     private const int Networks = 2000, Kills = 20;
+    private const double CoreFlops = 0.1e9, UnitSeconds = 1.8;
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(10);
 
     private readonly Folder _folder = new();
@@ -38,7 +41,7 @@ public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper outp
         string experiment = _folder.Write("experiment.yaml", Experiments.Text(Networks / 4));
         BuiltProgram.Succeed("train", experiment, "--out", _folder["local"]);
         MountResults();
-        string[] arguments = ["train", experiment, "--out", Zoo, "--engine", "slurm", "--core-gflops", "0.1", "--unit-minutes", "0.03", "--time", "1", "--poll", "0.5", "--back-off", "1", "--attempts", "30"];
+        string[] arguments = ["train", experiment, "--out", Zoo, "--engine", "slurm", "--core-gflops", $"{CoreFlops / 1e9}", "--unit-minutes", $"{UnitSeconds / 60}", "--time", "1", "--poll", "0.5", "--back-off", "1", "--attempts", "30"];
         var draw = new RandomStream(1, RandomPurpose.Testing, 6);
         var killed = new SortedDictionary<string, int>();
         BuiltProgram.Running submitter = Start(arguments);
@@ -48,19 +51,19 @@ public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper outp
         [
             (3, "the controller is killed", () => Kill(cluster["run/slurmctld.pid"])),
             (3, "the controller is back", () => cluster.Run("slurmctld", "-f", cluster.Configuration, "-i")),
+            (2, "node n1 is gone", () => KillNode("n1")),
             (2, "the submitter is killed", () => submitter.Kill()),
             (1, "the submitter is called again", () => submitter = Start(arguments)),
             (1, "the disk is full", FillDisk),
             (4, "the disk has room", () => File.Delete(_folder["disk/ballast"])),
             (1, "node n2 is gone for good", () => KillNode("n2")),
-            (1, "node n1 is gone", () => KillNode("n1")),
             (2, "the submitter is killed again", () => submitter.Kill()),
             (1, "the submitter is called again", () => submitter = Start(arguments)),
-            (17, "node n1 is back", () => StartNode("n1")),
+            (48, "node n1 is back, after a minute", () => StartNode("n1")),
         ]);
         try
         {
-            (int kills, double last) = (0, Began);
+            (int kills, double last, double lastRound) = (0, Began, Began);
             while (!submitter.HasEnded || events.Count > 0)
             {
                 Assert.True(_watch.Elapsed < s_limit, $"not complete after {s_limit}; {cluster.Run("squeue", "--states=all").Output}");
@@ -78,6 +81,11 @@ public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper outp
                 }
                 if (Look() is { } seen)
                     (batches, failures) = seen;
+                if (_watch.Elapsed.TotalSeconds > lastRound + 5)
+                {
+                    ResumeDrainedNodes();
+                    lastRound = _watch.Elapsed.TotalSeconds;
+                }
                 Thread.Sleep(300);
             }
             Spoken spoken = submitter.Wait();
@@ -88,13 +96,29 @@ public sealed class SlurmFaultTests(SlurmCluster cluster, ITestOutputHelper outp
             submitter.Dispose();
         }
         Assert.Equal(Folder.Digests(_folder["local"]), Folder.Digests(Zoo));
+        Assert.Empty(cluster.Run("squeue", "--noheader", "--states=PENDING,RUNNING,SUSPENDED").Output);
         // Units that go on where another ended are units of their own.
         var units = batches.Where(batch => !batch.IsGivenUp).SelectMany(batch => batch.Units).Select(unit => (unit.Group, unit.Unit)).ToList();
         int again = units.Count - units.Distinct().Count();
-        output.WriteLine($"{_watch.Elapsed.TotalSeconds - Began:F0} s; killed: {string.Join(", ", killed.Select(pair => $"{pair.Value} x {pair.Key}"))}; {units.Distinct().Count()} units, {again} submitted again, {failures} jobs ended with an error");
+        var plan = new UnitPlan(Experiment.Load(experiment), Files.Work, new UnitCut.ByFlops(CoreFlops * UnitSeconds));
+        int networks = units.Sum(unit => plan.Count(unit.Group)) - units.Distinct().Sum(unit => plan.Count(unit.Group));
+        output.WriteLine($"{_watch.Elapsed.TotalSeconds - Began:F0} s; killed: {string.Join(", ", killed.Select(pair => $"{pair.Value} x {pair.Key}"))}; {units.Distinct().Count()} units, {again} submitted again with {networks} networks, {failures} jobs ended with an error");
         Assert.Equal(Kills, killed.Values.Sum());
         // A kill costs one more job at most, a node two for each time it goes; the full disk, those that ended with an error.
         Assert.InRange(again, 1, Kills + 4 + failures);
+    }
+
+    /// <summary>
+    /// What a cluster's operator does: a controller that was killed before it had saved its state numbers jobs anew, a node that still runs the job of such a number refuses it, and Slurm drains the node until
+    /// somebody has looked at it.
+    /// </summary>
+    private void ResumeDrainedNodes()
+    {
+        foreach (string line in cluster.Run("sinfo", "--noheader", "--Node", "--partition=main", "--format=%N %T %E").Output.Split('\n').Where(line => line.Contains(" dra", StringComparison.Ordinal)))
+        {
+            output.WriteLine($"{_watch.Elapsed.TotalSeconds - Began:F1} s: resumed {line}");
+            cluster.Run("scontrol", "update", $"NodeName={line.Split(' ')[0]}", "State=RESUME");
+        }
     }
 
     /// <summary>Seconds until the cluster had the first batch: what is before is no time of faults.</summary>

@@ -1,4 +1,5 @@
 using WeightSpace.Engines.Slurm;
+using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Tests.Engines.Slurm;
 
@@ -50,7 +51,7 @@ public sealed class SlurmOutputTests
     [InlineData("UNLIMITED", null)]
     [InlineData("1-2-3", null)]
     [InlineData("", null)]
-    public void TimesAreReadInSlurmsWords(string text, int? seconds) => Assert.Equal(seconds, SlurmPartition.ParseTime(text)?.TotalSeconds);
+    public void TimesAreReadInSlurmsWords(string text, int? seconds) => Assert.Equal(seconds, SlurmSection.ParseTime(text)?.TotalSeconds);
 
     [Fact]
     public void AJobThatSlurmHoldsAsItCouldNotBeStartedHasEnded() =>
