@@ -5,10 +5,10 @@ using WeightSpace.Zoos.Formats;
 
 namespace WeightSpace.Engines.Slurm;
 
-/// <summary>What growing a zoo on a cluster came to.</summary>
+/// <summary>What work on a cluster came to.</summary>
 public enum SlurmOutcome
 {
-    /// <summary>The zoo is there now.</summary>
+    /// <summary>All of it is done now; where a zoo was to grow, it is there.</summary>
     Grown,
     /// <summary>It was there already.</summary>
     WasComplete,
@@ -17,19 +17,19 @@ public enum SlurmOutcome
 }
 
 /// <summary>
-/// Grows a zoo on a Slurm cluster: units as elements of job arrays, each running <c>weightspace work</c>. What is done is what has a result, whatever Slurm says of the job; job states tell how soon to look
+/// Does work on a Slurm cluster, as growing a zoo: units as elements of job arrays, each running <c>weightspace work</c>. What is done is what has a result, whatever Slurm says of the job; job states tell how soon to look
 /// again and why something failed. So any process can end at any time: the next call reads the results and the record of what was submitted (<see cref="JobRecord"/>) and goes on.
 /// </summary>
 public sealed class SlurmEngine
 {
     private const int MaxTrouble = 20;
 
+    private readonly ArrayWork _work;
     private readonly SlurmUnits _units;
     private readonly SlurmFolder _folder;
     private readonly SlurmSettings _settings;
     private readonly SlurmCommands _commands;
     private readonly JobRecord _record;
-    private readonly GrowingZoo _zoo;
     private readonly TimeProvider _time;
     private readonly Action<ZooProgress>? _progress;
     private readonly Action<string> _say;
@@ -45,12 +45,15 @@ public sealed class SlurmEngine
     private bool _hasQueue;
     private readonly Dictionary<(long Job, int Element), int> _lingering = [];
 
-    private SlurmEngine(GrowingZoo zoo, SlurmFolder folder, SlurmSettings settings, SlurmCommands commands, SlurmLimits limits, string program, TimeProvider time, Action<ZooProgress>? progress, Action<string> say, CancellationToken stop)
+    private SlurmEngine(ArrayWork work, SlurmSettings settings, SlurmCommands commands, SlurmLimits limits, Func<string> program, TimeProvider time, Action<ZooProgress>? progress, Action<string> say, CancellationToken stop)
     {
-        (_zoo, _folder, _settings, _commands, _program, _time, _progress, _say, _stop) = (zoo, folder, settings, commands, program, time, progress, say, stop);
-        _record = JobRecord.Open(folder, zoo.Plan.Experiment.NetworksPerClass, time);
-        _units = new SlurmUnits(zoo, _record, settings, time);
-        _memory = settings.Memory ?? DefaultMemory(zoo.Plan);
+        (_work, _folder, _settings, _commands, _time, _progress, _say, _stop) = (work, new SlurmFolder(work.Folder), settings, commands, time, progress, say, stop);
+        _folder.Make();
+        File.Delete(_folder.StopRequest);
+        _program = ProgramFile.Install(program(), _folder);
+        _record = JobRecord.Open(_folder, work.NetworksPerClass, time);
+        _units = new SlurmUnits(work, _record, settings, time);
+        _memory = settings.Memory ?? work.Memory;
         _maxArray = _atOnce = limits.MaxArraySize;
         // The controller keeps jobs for some minutes behind their end, and others have theirs.
         _maxJobs = settings.MaxJobs ?? Math.Max(1, limits.MaxJobCount / 2);
@@ -73,29 +76,49 @@ public sealed class SlurmEngine
             return SlurmOutcome.WasComplete;
         var files = new SlurmFolder(zoo.Work);
         files.Make();
-        File.Delete(files.StopRequest);
         byte[] text = Encoding.UTF8.GetBytes(experiment.Text);
         AtomicFile.Write(files.Experiment, stream => stream.Write(text));
-        var engine = new SlurmEngine(zoo, files, settings, commands, limits, ProgramFile.Install(program(), files), time, progress, say, stop);
-        return engine.Grow(isDetached) ? SlurmOutcome.Grown : SlurmOutcome.Submitted;
+        var engine = new SlurmEngine(new TrainingWork(zoo), settings, commands, limits, program, time, progress, say, stop);
+        int total = experiment.Networks.Count;
+        return engine.Run(isDetached, () => zoo.Complete(group => engine.Take(group, () =>
+        {
+            List<UnitResult> results = [.. zoo.ReadResults(group)];
+            // A damaged one was removed.
+            return results.Sum(result => result.Networks.Count) < zoo.Plan.Count(group) ? null : results;
+        }), done =>
+        {
+            if (engine._units.AreDone)
+                progress?.Invoke(new ZooProgress("writing the zoo", (int)done, total, done, total, 0));
+        }, stop)) ? SlurmOutcome.Grown : SlurmOutcome.Submitted;
+    }
+
+    /// <summary>Does work until every group's results are there and whole; false where it is with Slurm now, <paramref name="isDetached"/>. The caller has claimed its folder. Throws as <see cref="Grow"/> does.</summary>
+    /// <param name="isWhole">Reads a group's results, every byte of them, and removes a damaged one.</param>
+    public static bool Run(ArrayWork work, Func<int, bool> isWhole, SlurmSettings settings, SlurmCommands commands, Func<string> program, TimeProvider time, Action<ZooProgress>? progress, Action<string> say, bool isDetached, CancellationToken stop)
+    {
+        var engine = new SlurmEngine(work, settings, commands, ClusterCheck.Check(commands, settings), program, time, progress, say, stop);
+        return engine.Run(isDetached, () =>
+        {
+            for (int group = 0; group < work.Groups; group++)
+                engine.Take(group, () => isWhole(group) ? work : null);
+        });
     }
 
     /// <summary>The script of the first batch, as it would be submitted.</summary>
+    /// <param name="memory">MB of a job, where the settings do not say it.</param>
+    public static string ExampleScript(string work, int groups, int memory, SlurmSettings settings, SlurmLimits limits) =>
+        BatchScript.Write(new SlurmFolder(work), settings, "weightspace-xxxxxxxx-000001", 1, Math.Min(groups, limits.MaxArraySize), "slurm/program/SHA256/weightspace", settings.Memory ?? memory);
+
+    /// <summary>The same for a zoo.</summary>
     public static string ExampleScript(UnitPlan plan, string folder, SlurmSettings settings, SlurmLimits limits) =>
-        BatchScript.Write(new SlurmFolder(GrowingZoo.WorkFolder(folder)), settings, "weightspace-xxxxxxxx-000001", 1, Math.Min(plan.Groups, limits.MaxArraySize), "slurm/program/SHA256/weightspace", settings.Memory ?? DefaultMemory(plan));
+        ExampleScript(GrowingZoo.WorkFolder(folder), plan.Groups, TrainingWork.DefaultMemory(plan), settings, limits);
 
-    /// <summary>What the program takes, and three times what the largest unit leaves: in the networks' trajectories, in the file that is written, and once for the collector of garbage.</summary>
-    private static int DefaultMemory(UnitPlan plan)
-    {
-        double largest = plan.Experiment.Settings().Max(setting => Math.Max(UnitPlan.Bytes(setting.Example), Math.Min(UnitCut.ByFlops.MaxBytes, UnitPlan.Bytes(setting.Example) * setting.Networks)));
-        return 300 + (int)Math.Ceiling(largest * 3 / 1e6 / 100) * 100;
-    }
-
-    private bool Grow(bool isDetached)
+    /// <param name="complete">Takes the results of all groups in order (<see cref="Take"/>).</param>
+    private bool Run(bool isDetached, Action complete)
     {
         try
         {
-            return GrowOn(isDetached);
+            return GoOn(isDetached, complete);
         }
         catch (NoProgressException)
         {
@@ -105,7 +128,7 @@ public sealed class SlurmEngine
         }
     }
 
-    private bool GrowOn(bool isDetached)
+    private bool GoOn(bool isDetached, Action complete)
     {
         _units.Load();
         Report();
@@ -118,17 +141,13 @@ public sealed class SlurmEngine
         while (!_hasQueue && !_units.AreDone);
         if (isDetached && !_units.AreDone)
             return false;
-        int total = _zoo.Plan.Experiment.Networks.Count;
-        _zoo.Complete(Results, done =>
-        {
-            if (_units.AreDone)
-                _progress?.Invoke(new ZooProgress("writing the zoo", (int)done, total, done, total, 0));
-        }, _stop);
+        complete();
         return true;
     }
 
-    /// <summary>A group's results, for which it waits as long as it takes: the zoo is written while units are still under way.</summary>
-    private List<UnitResult> Results(int group)
+    /// <summary>A group's results, for which it waits as long as it takes: they are taken while other units are still under way. The jobs are cancelled with the last group.</summary>
+    /// <param name="read">Null where they are not whole after all, a damaged one having been removed.</param>
+    private T Take<T>(int group, Func<T?> read) where T : class
     {
         while (true)
         {
@@ -137,14 +156,12 @@ public sealed class SlurmEngine
                 Wait();
                 Cycle();
             }
-            List<UnitResult> results = [.. _zoo.ReadResults(group)];
-            if (results.Sum(result => result.Networks.Count) < _zoo.Plan.Count(group))
+            if (read() is not { } results)
             {
-                // A damaged one was removed.
                 _units.Renew(group);
                 continue;
             }
-            if (group == _zoo.Plan.Groups - 1)
+            if (group == _work.Groups - 1)
                 CancelAll();
             return results;
         }
@@ -242,7 +259,7 @@ public sealed class SlurmEngine
         IReadOnlyList<(int Group, int Unit, int Attempt)> units = _units.TakeMissing(count);
         // Units and script first: behind the record's line, sbatch may be called.
         foreach ((int group, int unit, _) in units)
-            _units.WriteUnit(group, unit);
+            _work.WriteUnit(group, unit);
         int number = _record.Batches.Count + 1;
         string script = _folder.Script(number);
         byte[] text = Encoding.UTF8.GetBytes(BatchScript.Write(_folder, _settings, _record.JobName(number), number, units.Count, _program, _memory));

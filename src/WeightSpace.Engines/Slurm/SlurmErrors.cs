@@ -5,7 +5,14 @@ namespace WeightSpace.Engines.Slurm;
 /// <summary>What failed jobs said.</summary>
 public static class SlurmErrors
 {
-    private const int MaxBytes = 4000;
+    private const int MaxBytes = 4000, MaxReason = 300;
+
+    /// <summary>One line without control characters, of a bounded length: it comes from outside, and goes into tables.</summary>
+    public static string Clean(string text)
+    {
+        string line = string.Concat(text.Select(letter => char.IsControl(letter) ? ' ' : letter)).Trim();
+        return line.Length <= MaxReason ? line : line[..MaxReason] + "...";
+    }
 
     /// <summary>The last line of a file that says something; of its last few thousand bytes.</summary>
     public static string LastLine(string path)

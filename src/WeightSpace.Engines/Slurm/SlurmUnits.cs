@@ -1,14 +1,10 @@
-using WeightSpace.Zoos;
-
 namespace WeightSpace.Engines.Slurm;
 
 /// <summary>
-/// What becomes of each group of a zoo on a cluster. A group is missing (its next unit is to be submitted), submitted, waiting (its unit's job ended without a result; after a while it is missing again), or done.
+/// What becomes of each group of some work on a cluster. A group is missing (its next unit is to be submitted), submitted, waiting (its unit's job ended without a result; after a while it is missing again), or done.
 /// </summary>
 internal sealed class SlurmUnits
 {
-    private const int MaxReason = 300;
-
     private enum Stage : byte
     {
         Missing,
@@ -32,31 +28,28 @@ internal sealed class SlurmUnits
         /// <summary>Where it is waiting: since when.</summary>
         public long Since;
 
-        public int Networks;
+        public int Items;
 
         public long Steps;
     }
 
-    private readonly GrowingZoo _zoo;
-    private readonly UnitPlan _plan;
+    private readonly ArrayWork _work;
     private readonly JobRecord _record;
     private readonly SlurmSettings _settings;
     private readonly TimeProvider _time;
     private readonly SlurmFolder _folder;
     private readonly State[] _states;
-    private readonly long _totalSteps;
     private readonly int[] _counts = new int[4];
-    private int _networks;
+    private int _items;
     private long _steps, _stepsBefore;
     private bool _hasResults;
     private int _earlierBatches;
 
-    public SlurmUnits(GrowingZoo zoo, JobRecord record, SlurmSettings settings, TimeProvider time)
+    public SlurmUnits(ArrayWork work, JobRecord record, SlurmSettings settings, TimeProvider time)
     {
-        (_zoo, _plan, _record, _settings, _time, _folder) = (zoo, zoo.Plan, record, settings, time, new SlurmFolder(zoo.Work));
-        _states = new State[_plan.Groups];
-        _counts[(int)Stage.Missing] = _plan.Groups;
-        _totalSteps = _plan.Experiment.Settings().Sum(setting => setting.Example.Training.Stop.Steps * setting.Networks);
+        (_work, _record, _settings, _time, _folder) = (work, record, settings, time, new SlurmFolder(work.Folder));
+        _states = new State[work.Groups];
+        _counts[(int)Stage.Missing] = work.Groups;
     }
 
     public int Missing => _counts[(int)Stage.Missing];
@@ -67,7 +60,7 @@ internal sealed class SlurmUnits
 
     public bool IsDone(int group) => _states[group].Stage == Stage.Done;
 
-    public ZooProgress Progress() => new("training", _networks, _plan.Experiment.Networks.Count, _steps, _totalSteps, _stepsBefore);
+    public ZooProgress Progress() => _work.Progress(_items, _steps, _stepsBefore);
 
     /// <summary>Where results and record say that the units are.</summary>
     public void Load()
@@ -137,11 +130,11 @@ internal sealed class SlurmUnits
             int end = Math.Min(first + UnitPlan.GroupsPerFolder, _states.Length);
             if (!HasOpen(first, end))
                 continue;
-            string folder = Path.GetDirectoryName(_plan.ResultPath(first, 0))!;
+            string folder = Path.GetDirectoryName(_work.ResultPath(first, 0))!;
             var found = new SortedSet<int>();
             foreach (string path in Directory.EnumerateFiles(folder, "*.safetensors"))
             {
-                string name = Path.GetRelativePath(_plan.ResultFolder, path);
+                string name = Path.GetRelativePath(_work.ResultFolder, path);
                 if (UnitPlan.Parse(name[..^".safetensors".Length]) is { } unit && unit.Group < _states.Length && _states[unit.Group].Stage != Stage.Done && unit.Unit >= _states[unit.Group].Unit)
                     found.Add(unit.Group);
             }
@@ -169,7 +162,7 @@ internal sealed class SlurmUnits
         _states[group].Attempt = 0;
     }
 
-    /// <summary>The next units to be submitted, in the order of the zoo.</summary>
+    /// <summary>The next units to be submitted, in the order of the groups.</summary>
     public List<(int Group, int Unit, int Attempt)> TakeMissing(int count)
     {
         var units = new List<(int, int, int)>(count);
@@ -179,19 +172,6 @@ internal sealed class SlurmUnits
                 units.Add((group, _states[group].Unit, _states[group].Attempt + 1));
         }
         return units;
-    }
-
-    /// <summary>Writes the file of a unit. The bytes are the same whenever it is written, so what an earlier job left of it stays valid.</summary>
-    public void WriteUnit(int group, int unit)
-    {
-        (IReadOnlyList<Recipe> recipes, Snapshot? from) = (_plan.Recipes(group), null);
-        if (unit > 0)
-        {
-            foreach (UnitResult result in _zoo.ReadResults(group).Take(unit))
-                (recipes, from) = result.Left(recipes);
-        }
-        // One that a power failure tears is written again with the next attempt.
-        WorkUnit.Write(_plan.UnitPath(group, unit), recipes, _plan.Steps(group), from, isDurable: false);
     }
 
     public void MarkSubmitted(Batch batch)
@@ -259,82 +239,43 @@ internal sealed class SlurmUnits
     private void Advance(int group)
     {
         ref State state = ref _states[group];
-        int count = _plan.Count(group);
-        (int ended, int units, long step) = (0, 0, 0);
-        // Most are done with their first unit, which its header tells. Every byte is checked when the zoo is written.
-        if (state.Unit == 0 && UnitResult.CountEnded(_plan.ResultPath(group, 0)) == count)
+        GroupStanding now = _work.Follow(group, state.Unit);
+        _hasResults |= now.Units > 0;
+        _items += now.Items - state.Items;
+        _steps += now.Steps - state.Steps;
+        (state.Items, state.Steps) = (now.Items, now.Steps);
+        if (now.IsDone)
         {
-            (ended, units) = (count, 1);
-        }
-        else
-        {
-            foreach (UnitResult result in _zoo.ReadResults(group))
-                (ended, units, step) = (ended + result.Networks.Count, units + 1, result.Current?.Now.Step ?? 0);
-        }
-        _hasResults |= units > 0;
-        long steps = _plan.Budget(group, ended) + step;
-        _networks += ended - state.Networks;
-        _steps += steps - state.Steps;
-        (state.Networks, state.Steps) = (ended, steps);
-        if (ended == count)
-        {
-            state.Unit = units;
+            state.Unit = now.Units;
             Set(group, Stage.Done);
         }
-        else if (units != state.Unit)
+        else if (now.Units != state.Unit)
         {
-            (state.Unit, state.Attempt) = (units, 0);
+            (state.Unit, state.Attempt) = (now.Units, 0);
             Set(group, Stage.Missing);
         }
     }
 
-    /// <summary>Ends the network that a unit stands at as failed; those before it stay as they are, and those behind it are trained by the next unit.</summary>
+    /// <summary>Ends a unit that was submitted as often as it may be; what there is to tell of it.</summary>
     private string Fail(int group)
     {
         ref State state = ref _states[group];
         string said = LastError(state.Batch, state.Element) is { Length: > 0 } last ? $"; the last one said: {last}" : "";
         if (!_hasResults)
         {
-            throw new NoProgressException($"unit {UnitPlan.Name(group, state.Unit)} was submitted {state.Attempt} times and left no result, and no other unit has left one{said}. Whatever it is, it is not the networks: "
-                + $"{_folder.Errors} has what the jobs said. Called again, train tries once more");
+            throw new NoProgressException($"unit {UnitPlan.Name(group, state.Unit)} was submitted {state.Attempt} times and left no result, and no other unit has left one{said}. Whatever it is, it is not what is in this unit: "
+                + $"{_folder.Errors} has what the jobs said. The same command, called again, tries once more");
         }
-        string path = _plan.ResultPath(group, state.Unit);
-        using FileStream? claim = UnitClaim.TryTake(path);
+        using FileStream? claim = UnitClaim.TryTake(_work.ResultPath(group, state.Unit));
         if (claim is null)
         {
             // A job that Slurm took for dead is still at work on it.
             state.Since = _time.GetTimestamp();
             return $"unit {UnitPlan.Name(group, state.Unit)} has failed {state.Attempt} times, and a job is still at work on it; waiting";
         }
-        WorkUnit unit = WorkUnit.Read(_plan.UnitPath(group, state.Unit));
-        UnitResult partial = ReadPartial(WorkUnitRunner.PartialPath(path), unit);
-        Recipe recipe = unit.Recipes[partial.Networks.Count];
-        TrainingState? at = partial.Current ?? (partial.Networks.Count == 0 && unit.From is { } from ? new TrainingState(from, [], []) : null);
-        Checkpoint? seen = at?.Checkpoints.LastOrDefault();
-        string reason = Clean($"could not be trained: {state.Attempt} jobs on the cluster ended without a result{said}");
-        var failed = new NetworkResult(recipe.Id, NetworkStatus.Failed, reason, at?.Now.Step ?? 0, at?.Now.TrainLoss, seen?.EvalLoss, at?.Checkpoints ?? [], at?.Snapshots ?? [])
-        {
-            EvalAccuracy = seen?.EvalAccuracy,
-            AttackSuccess = seen?.AttackSuccess,
-        };
-        new UnitResult(unit.Digest, [.. partial.Networks, failed], null).Write(path);
-        File.Delete(WorkUnitRunner.PartialPath(path));
+        string news = _work.Fail(group, state.Unit, state.Attempt, said);
         Advance(group);
-        return $"network {recipe.Id} failed: {reason}";
-    }
-
-    private static UnitResult ReadPartial(string path, WorkUnit unit)
-    {
-        try
-        {
-            if (File.Exists(path))
-                return UnitResult.Read(path, unit);
-        }
-        catch (InputException)
-        {
-            // Damaged; nothing in it is needed.
-        }
-        return new UnitResult(unit.Digest, [], null);
+        return news;
     }
 
     /// <summary>What an earlier call submitted may have ended at any time since, so the wait is counted from there: a call that only looks in, now and then, must not begin it anew each time.</summary>
@@ -348,19 +289,12 @@ internal sealed class SlurmUnits
         try
         {
             string path = _folder.Error(batch, element);
-            return File.Exists(path) ? Clean(SlurmErrors.LastLine(path)) : "";
+            return File.Exists(path) ? SlurmErrors.Clean(SlurmErrors.LastLine(path)) : "";
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             return "";
         }
-    }
-
-    /// <summary>One line without control characters, of a bounded length: it comes from outside, and goes into tables.</summary>
-    private static string Clean(string text)
-    {
-        string line = string.Concat(text.Select(letter => char.IsControl(letter) ? ' ' : letter)).Trim();
-        return line.Length <= MaxReason ? line : line[..MaxReason] + "...";
     }
 
     private void Set(int group, Stage stage)
