@@ -12,7 +12,7 @@ namespace WeightSpace.Cli;
 internal static class SlurmDryRun
 {
     /// <summary>MaxArraySize and MaxJobCount where a cluster does not set them.</summary>
-    private static readonly SlurmLimits s_defaults = new("", "", 1001, 10_000);
+    private static readonly SlurmLimits s_defaults = new("", "", 1001, 10_000, HasAccounts: false);
 
     public static Answer Run(CommandContext context, Experiment experiment, SlurmOptions options, ParseResult parsed, string? folder)
     {

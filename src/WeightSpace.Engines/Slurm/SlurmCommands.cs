@@ -29,6 +29,10 @@ public sealed class SlurmCommands(string? folder = null)
         return jobs.Any(job => job.MayBeHeld && job.Count > 1) ? SlurmJob.Parse(Run("squeue", ["--array", .. arguments])) : jobs;
     }
 
+    /// <summary>How jobs ended, as the cluster's accounts have it.</summary>
+    public IReadOnlyList<SlurmJob> Accounts(IEnumerable<long> jobs) =>
+        [.. jobs.Chunk(MaxIds).SelectMany(some => SlurmJob.ParseAccounts(Run("sacct", ["--noheader", "--parsable2", "--allocations", $"--format={SlurmJob.AccountsFormat}", $"--jobs={string.Join(',', some)}"])))];
+
     /// <summary>Submits a script; the job's number.</summary>
     public long Submit(string script)
     {
@@ -52,7 +56,7 @@ public sealed class SlurmCommands(string? folder = null)
         // Array elements in full, however many ranges they are.
         start.Environment["SLURM_BITSTR_LEN"] = "0";
         // What stands in the script counts, not what a shell's profile sets: a variable overrides the script.
-        foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("SQUEUE_", StringComparison.Ordinal) || name is "SBATCH_ARRAY_INX" or "SBATCH_JOB_NAME" or "SBATCH_TIMELIMIT" or "SBATCH_WAIT").ToArray())
+        foreach (string name in start.Environment.Keys.Where(name => name.StartsWith("SQUEUE_", StringComparison.Ordinal) || name.StartsWith("SACCT_", StringComparison.Ordinal) || name is "SBATCH_ARRAY_INX" or "SBATCH_JOB_NAME" or "SBATCH_TIMELIMIT" or "SBATCH_WAIT").ToArray())
             start.Environment.Remove(name);
         Process process;
         try

@@ -36,6 +36,7 @@ public sealed class SlurmEngine
     private readonly CancellationToken _stop;
     private readonly string _program;
     private readonly int _memory, _maxArray, _maxJobs;
+    private readonly bool _hasAccounts;
 
     // Elements to an array; halved where a limit of the cluster refuses one, and doubled again where it does not.
     private int _atOnce;
@@ -55,6 +56,7 @@ public sealed class SlurmEngine
         _units = new SlurmUnits(work, _record, settings, time);
         _memory = settings.Memory ?? work.Memory;
         _maxArray = _atOnce = limits.MaxArraySize;
+        _hasAccounts = limits.HasAccounts;
         // The controller keeps jobs for some minutes behind their end, and others have theirs.
         _maxJobs = settings.MaxJobs ?? Math.Max(1, limits.MaxJobCount / 2);
     }
@@ -177,7 +179,7 @@ public sealed class SlurmEngine
             IReadOnlyList<SlurmJob> queue = _commands.Queue();
             _hasQueue = true;
             FindUnconfirmed(queue);
-            foreach (string what in _units.Update(queue))
+            foreach (string what in _units.Update(queue, Accounts))
                 _say(what);
             CancelLingering(queue);
             Submit();
@@ -192,6 +194,20 @@ public sealed class SlurmEngine
                 TryUpdateResults();
         }
         Report();
+    }
+
+    /// <summary>How jobs ended, where the cluster keeps accounts: it tells why a unit failed, and nothing depends on it.</summary>
+    private IReadOnlyList<SlurmJob> Accounts(IEnumerable<long> jobs)
+    {
+        try
+        {
+            return _hasAccounts ? _commands.Accounts(jobs) : [];
+        }
+        catch (Exception error) when (error is SlurmException or InputException)
+        {
+            _say($"{error.Message}; going on without");
+            return [];
+        }
     }
 
     private void TryUpdateResults()

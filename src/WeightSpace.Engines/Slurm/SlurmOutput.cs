@@ -6,7 +6,8 @@ namespace WeightSpace.Engines.Slurm;
 /// <summary>What a cluster allows, as <c>scontrol show config</c> says it.</summary>
 /// <param name="MaxArraySize">Elements of a job array are numbered below this.</param>
 /// <param name="MaxJobCount">Jobs, array elements counted, that the controller keeps at once, of all users.</param>
-public sealed record SlurmLimits(string Cluster, string Version, int MaxArraySize, int MaxJobCount)
+/// <param name="HasAccounts">Whether it keeps accounts, which remember how a job ended when the queue has forgotten it.</param>
+public sealed record SlurmLimits(string Cluster, string Version, int MaxArraySize, int MaxJobCount, bool HasAccounts)
 {
     public static SlurmLimits Parse(string text)
     {
@@ -17,7 +18,7 @@ public sealed record SlurmLimits(string Cluster, string Version, int MaxArraySiz
             if (at > 0)
                 values[line[..at].Trim()] = line[(at + 1)..].Trim();
         }
-        return new SlurmLimits(Get("ClusterName"), Get("SLURM_VERSION"), Number("MaxArraySize"), Number("MaxJobCount"));
+        return new SlurmLimits(Get("ClusterName"), Get("SLURM_VERSION"), Number("MaxArraySize"), Number("MaxJobCount"), !values.GetValueOrDefault("AccountingStorageType", "none").EndsWith("none", StringComparison.Ordinal));
 
         string Get(string key) => values.TryGetValue(key, out string? value) ? value : throw new SlurmException($"scontrol show config: {key} is missing", "", mayHaveWorked: false);
 
@@ -53,13 +54,13 @@ public sealed record SlurmPartition(string Name, bool IsDefault, string State, T
     }
 }
 
-/// <summary>A line of <c>squeue</c>: a job, or elements of a job array that are in the same state.</summary>
+/// <summary>A line of <c>squeue</c>, or of <c>sacct</c>: a job, or elements of a job array that are in the same state.</summary>
 /// <param name="Elements">Ranges of elements, both ends included; none where it is no array.</param>
 /// <param name="Reason">Why it waits, or how it failed.</param>
 /// <param name="Elapsed">How long it has been running.</param>
 public sealed record SlurmJob(long Job, IReadOnlyList<(int From, int To)> Elements, string State, string Reason, string Name, TimeSpan Elapsed)
 {
-    internal const string QueueFormat = "%F|%K|%T|%r|%M|%j";
+    internal const string QueueFormat = "%F|%K|%T|%r|%M|%j", AccountsFormat = "JobID,State,ExitCode,NodeList,JobName";
 
     private static readonly HashSet<string> s_ended = ["BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "REVOKED", "TIMEOUT"];
 
@@ -84,6 +85,24 @@ public sealed record SlurmJob(long Job, IReadOnlyList<(int From, int To)> Elemen
             string[] fields = line.Split('|', 6);
             if (fields.Length == 6 && long.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out long job))
                 jobs.Add(new SlurmJob(job, ParseElements(fields[1]), fields[2], fields[3], fields[5].TrimEnd(), SlurmSection.ParseTime(fields[4]) ?? TimeSpan.Zero));
+        }
+        return jobs;
+    }
+
+    /// <summary>Lines of <c>sacct</c>, as <see cref="AccountsFormat"/> asks for them; others are passed over.</summary>
+    public static IReadOnlyList<SlurmJob> ParseAccounts(string text)
+    {
+        var jobs = new List<SlurmJob>();
+        foreach (string line in text.Split('\n'))
+        {
+            string[] fields = line.Split('|', 5), number = fields[0].Split('_', 2);
+            if (fields.Length != 5 || number.Length != 2 || !long.TryParse(number[0], NumberStyles.None, CultureInfo.InvariantCulture, out long job))
+                continue;
+            // "CANCELLED by 1000"; exit code and signal as 0:9.
+            (string state, string[] exit) = (fields[1].Split(' ')[0], fields[2].Split(':'));
+            string reason = exit is [_, not "0"] ? $"signal {exit[1]}" : exit is [not "0", _] ? $"exit code {exit[0]}" : "";
+            reason = fields[3] is "" or "None assigned" ? reason : $"{reason} on {fields[3]}".TrimStart();
+            jobs.Add(new SlurmJob(job, ParseElements(number[1]), state, reason, fields[4].TrimEnd(), TimeSpan.Zero));
         }
         return jobs;
     }

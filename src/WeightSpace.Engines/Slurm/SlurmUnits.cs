@@ -89,11 +89,12 @@ internal sealed class SlurmUnits
     }
 
     /// <summary>Takes over what the results and the queue say; what is worth telling of it.</summary>
-    public List<string> Update(IReadOnlyList<SlurmJob> queue)
+    /// <param name="accounts">Asked how jobs ended that the queue has forgotten.</param>
+    public List<string> Update(IReadOnlyList<SlurmJob> queue, Func<IEnumerable<long>, IReadOnlyList<SlurmJob>> accounts)
     {
         UpdateResults();
         var news = new List<string>();
-        Dictionary<int, Dictionary<int, SlurmJob>> jobs = ByBatch(queue);
+        Dictionary<int, Dictionary<int, SlurmJob>> jobs = ByBatch(queue), accounted = ByBatch(Forgotten(jobs) is { Count: > 0 } forgotten ? accounts(forgotten) : []);
         var ended = new Dictionary<string, int>();
         for (int group = 0; group < _states.Length; group++)
         {
@@ -104,6 +105,7 @@ internal sealed class SlurmUnits
                 // A batch that is not confirmed is looked for by name, and given up where it is not there.
                 if (job is { HasEnded: false } || _record.Batches[state.Batch - 1].Job is null)
                     continue;
+                job ??= accounted.GetValueOrDefault(state.Batch)?.GetValueOrDefault(state.Element);
                 state.Since = state.Batch <= _earlierBatches ? Since(_record.Batches[state.Batch - 1].At) : _time.GetTimestamp();
                 Set(group, Stage.Waiting);
                 string what = $"{(job is null ? "" : job.State + (job.Reason is "None" or "" ? "" : $" ({job.Reason})"))}{(LastError(state.Batch, state.Element) is { Length: > 0 } said ? $", it said: {said}" : "")}".TrimStart(',', ' ');
@@ -121,6 +123,10 @@ internal sealed class SlurmUnits
             news.Add($"{(count == 1 ? "a job" : $"{count} jobs")} ended without a result{(what.Length == 0 ? "" : $": {what}")}");
         return news;
     }
+
+    /// <summary>Jobs of units without a result that the queue knows nothing of.</summary>
+    private SortedSet<long> Forgotten(Dictionary<int, Dictionary<int, SlurmJob>> jobs) =>
+        [.. _states.Where(state => state.Stage == Stage.Submitted && jobs.GetValueOrDefault(state.Batch)?.ContainsKey(state.Element) != true).Select(state => _record.Batches[state.Batch - 1].Job).OfType<long>()];
 
     /// <summary>Takes over what the results say.</summary>
     public void UpdateResults()

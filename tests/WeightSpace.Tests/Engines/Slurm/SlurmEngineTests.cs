@@ -115,6 +115,25 @@ public sealed class SlurmEngineTests : IDisposable
         AssertIsRight();
     }
 
+    /// <summary>A submitter that comes back after hours finds a queue that knows its jobs no more.</summary>
+    [Theory]
+    [InlineData("""echo "101_1|OUT_OF_MEMORY|0:125|n3|NAME" """, "a job ended without a result: OUT_OF_MEMORY (signal 125 on n3)")]
+    [InlineData("""echo "101_1|FAILED|1:0|n3|another-zoo" """, "3 jobs ended without a result")]
+    [InlineData("""echo "sacct: error: Problem talking to the database" >&2; exit 1""", "Problem talking to the database; going on without")]
+    public void WhereThereAreAccountsTheyTellHowAForgottenJobEnded(string sacct, string said)
+    {
+        File.WriteAllText(_slurm["config"], FakeSlurm.Recorded("config.txt").Replace("accounting_storage/none", "accounting_storage/slurmdbd", StringComparison.Ordinal));
+        Grow();
+        RunUnit("000003");
+        _slurm.Write("sacct", $"""echo "$@" >>"$0.asked"; """ + sacct.Replace("NAME", JobRecord.Read(Files)!.JobName(1), StringComparison.Ordinal));
+        _slurm.ForgetJobs();
+        Thread.Sleep(20);
+        Grow();
+        Assert.Contains(_said, line => line.Contains(said, StringComparison.Ordinal));
+        Assert.Equal(["--noheader --parsable2 --allocations --format=JobID,State,ExitCode,NodeList,JobName --jobs=101"], File.ReadAllLines(_slurm["sacct.asked"]));
+        Assert.Equal(["000000 2", "000001 2", "000002 2"], FakeSlurm.UnitsOf(Zoo, 2));
+    }
+
     /// <summary>Lines as a real squeue printed them: pending elements are put into one, whatever each waits for.</summary>
     [Fact]
     public void OnlyTheElementThatSlurmHoldsIsSubmittedAgainAndAtTheEndNoJobIsLeft()

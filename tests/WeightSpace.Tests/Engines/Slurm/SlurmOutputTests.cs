@@ -8,7 +8,7 @@ public sealed class SlurmOutputTests
 {
     [Fact]
     public void LimitsAreReadFromTheConfiguration() =>
-        Assert.Equal(new SlurmLimits("weightspace", "22.05.8", 1001, 10_000), SlurmLimits.Parse(FakeSlurm.Recorded("config.txt")));
+        Assert.Equal(new SlurmLimits("weightspace", "22.05.8", 1001, 10_000, false), SlurmLimits.Parse(FakeSlurm.Recorded("config.txt")));
 
     [Fact]
     public void AConfigurationWithoutALimitIsAnError()
@@ -40,6 +40,17 @@ public sealed class SlurmOutputTests
 
     [Fact]
     public void WhatIsNoLineOfTheQueueIsPassedOver() => Assert.Empty(SlurmJob.Parse("Welcome to the cluster\n|||||\nx|1|RUNNING|None|0:01|a\n"));
+
+    [Fact]
+    public void HowJobsEndedIsReadFromTheAccounts()
+    {
+        IReadOnlyList<SlurmJob> jobs = SlurmJob.ParseAccounts(FakeSlurm.Recorded("sacct.txt"));
+        Assert.All(jobs.Take(6), (job, element) => Assert.Equal((1L, "weightspace-0011aabb-000001", (element, element)), (job.Job, job.Name, Assert.Single(job.Elements))));
+        Assert.Equal(["COMPLETED (on n1)", "FAILED (exit code 7 on n1)", "FAILED (signal 9 on n2)", "TIMEOUT (on n2)", "COMPLETED (on n3)", "CANCELLED (on n3)"], jobs.Take(6).Select(job => $"{job.State} ({job.Reason})"));
+        Assert.All(jobs.Take(6), job => Assert.True(job.IsGone));
+        Assert.Equal((48L, "PENDING", ""), (jobs[^1].Job, jobs[^1].State, jobs[^1].Reason));
+        Assert.True(SlurmLimits.Parse(FakeSlurm.Recorded("config.txt").Replace("accounting_storage/none", "accounting_storage/slurmdbd", StringComparison.Ordinal)).HasAccounts);
+    }
 
     [Theory]
     [InlineData("30", 30 * 60)]
