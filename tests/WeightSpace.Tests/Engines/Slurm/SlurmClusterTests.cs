@@ -75,6 +75,28 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
         HashSet<string> Options(string[] arguments) => [.. Succeed(arguments).Output.Split('\n').Where(line => line.StartsWith("#SBATCH", StringComparison.Ordinal))];
     }
 
+    /// <summary>The jobs' processes see a CPU without AVX2 and fused multiply-add, as an old node's would.</summary>
+    [Fact]
+    public void NodesThatCannotTrainAreNamedByTheStatus()
+    {
+        string experiment = _folder.Write("long.yaml", Experiments.Text(100, steps: 6000));
+        string[] train = ["train", experiment, "--out", _folder["zoo"], "--engine", "slurm", "--core-gflops", "1", "--unit-minutes", "0.2", "--time", "1", "--sbatch", "--export=ALL,DOTNET_EnableAVX2=0", "--sbatch", "--nodelist=n3", "--max-jobs", "2", "--detach"];
+        Succeed(train);
+        var patience = System.Diagnostics.Stopwatch.StartNew();
+        JsonElement status;
+        do
+        {
+            Assert.True(patience.Elapsed < TimeSpan.FromMinutes(2), cluster.WeightSpace("status", _folder["zoo"]).ToString());
+            Thread.Sleep(500);
+            status = Json(Succeed("status", _folder["zoo"], "--json"));
+        }
+        while (status.GetProperty("jobs_failed").GetInt32() < 2);
+        Assert.Contains("no fused multiply-add in hardware", Assert.Single(status.GetProperty("errors").EnumerateObject()).Name, StringComparison.Ordinal);
+        Assert.Equal(("n3", 2), (Assert.Single(status.GetProperty("failures_by_node").EnumerateObject()).Name, status.GetProperty("failures_by_node").GetProperty("n3").GetInt32()));
+        Assert.Equal(0, status.GetProperty("networks_done").GetInt32());
+        Succeed("stop", _folder["zoo"]);
+    }
+
     [Fact]
     public void OptionsOfTheOtherEngineAreRefused()
     {
