@@ -27,6 +27,7 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
     [Theory]
     [InlineData("expected one of the cluster's partitions: main, short, closed", "--partition", "nowhere")]
     [InlineData("is DOWN and starts no jobs", "--partition", "closed")]
+    [InlineData("Access/permission denied", "--partition", "restricted")]
     [InlineData("lets jobs run for at most 1 min", "--partition", "short")]
     [InlineData("Invalid feature specification", "--constraint", "avx1024")]
     [InlineData("Requested node configuration is not available", "--memory", "90000")]
