@@ -55,6 +55,14 @@ internal sealed class AnalysisWork(string folder, AnalysisPlan plan) : ArrayWork
     private bool IsResult(string path)
     {
         string name = Path.GetRelativePath(ResultFolder, path);
-        return UnitPlan.Parse(Path.ChangeExtension(name, null)) is { Unit: 0 } unit && unit.Group < Groups && AnalysisUnitResult.IsOf(path, plan.Units[unit.Group].Digest);
+        try
+        {
+            return UnitPlan.Parse(Path.ChangeExtension(name, null)) is { Unit: 0 } unit && unit.Group < Groups && AnalysisUnitResult.IsOf(path, plan.Units[unit.Group].Digest);
+        }
+        catch (IOException)
+        {
+            // Not to be read now, so not to be counted.
+            return false;
+        }
     }
 }

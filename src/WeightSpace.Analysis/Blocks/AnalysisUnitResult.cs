@@ -31,7 +31,7 @@ public static class AnalysisUnitResult
             using SafetensorsFile file = SafetensorsFile.Open(path);
             return file.Metadata.GetValueOrDefault("unit") == unitDigest;
         }
-        catch (Exception error) when (error is InputException or IOException)
+        catch (InputException)
         {
             return false;
         }
