@@ -1,10 +1,9 @@
-using WeightSpace.Analysis.Blocks;
+using WeightSpace.Analysis.Parts;
 using WeightSpace.Analysis.Classification;
 using WeightSpace.Analysis.Divergence;
 using WeightSpace.Analysis.Trojans;
 using WeightSpace.Analysis.Views;
 using WeightSpace.Networks;
-using WeightSpace.Numerics;
 using WeightSpace.Zoos;
 
 namespace WeightSpace.Analysis;
@@ -19,15 +18,14 @@ public static class ZooAnalysis
     /// Analyses a population, each architecture apart. The same population and options give the same result, whatever the number of threads.
     /// </summary>
     /// <param name="progress">Told of each stage's parts as they are done; may be called from several threads.</param>
-    /// <param name="grams">Gram matrices of these networks that were computed elsewhere, with the same options; null: all are computed here.</param>
+    /// <param name="parts">Gram matrices and scores of these networks that were computed elsewhere, with the same options; null: all are computed here.</param>
     /// <exception cref="InputException">There is no finished network with a checkpoint.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; checked between steps and between scores.</exception>
     public static AnalysisResult Run(
-        Population population, AnalysisOptions options, IProgress<AnalysisProgress>? progress = null, CancellationToken cancellation = default, IGramSource? grams = null)
+        Population population, AnalysisOptions options, IProgress<AnalysisProgress>? progress = null, CancellationToken cancellation = default, IAnalysisParts? parts = null)
     {
         IReadOnlyList<Cohort> cohorts = Cohorts(population, options);
-        ArchitectureAnalysis[] analyses = [.. cohorts.Select((cohort, number) => Analyse(cohort, options, progress, cancellation,
-            grams is null ? null : (moment, view) => () => grams.Read(new GramPlace(number, moment.Name, view.Name), cohort.Networks.Length)))];
+        ArchitectureAnalysis[] analyses = [.. cohorts.Select((cohort, number) => Analyse(cohort, options, progress, cancellation, parts is null ? null : new KnownParts(parts, number, cohort.Networks.Length)))];
         return new AnalysisResult(
             AnalysisJson.FormatVersion,
             population.Title,
@@ -53,8 +51,8 @@ public static class ZooAnalysis
     /// <summary>The views that are defined for the networks of a cohort.</summary>
     internal static IReadOnlyList<IView> ViewsOf(Cohort cohort) => [.. WeightViews.All.Where(view => view.Reads(cohort.Architecture))];
 
-    /// <param name="known">The Gram matrices that were computed elsewhere.</param>
-    private static ArchitectureAnalysis Analyse(Cohort cohort, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation, Func<Moment, IView, Func<GramMatrix>>? known)
+    /// <param name="known">What was computed elsewhere.</param>
+    private static ArchitectureAnalysis Analyse(Cohort cohort, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation, KnownParts? known)
     {
         IReadOnlyList<IView> views = ViewsOf(cohort);
         string[] notes = [.. cohort.Notes, .. WeightViews.All.Except(views).Select(view => $"The view '{view.Title}' is left out: it is not defined for these layers.")];
@@ -157,7 +155,7 @@ public static class ZooAnalysis
 
     /// <summary>All scores of all moments: independent of each other, so they run at the same time and land in fixed places.</summary>
     private static PointAnalysis[] Score(
-        Cohort cohort, IReadOnlyList<IView> views, FeatureMatrix[][] features, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation, Func<Moment, IView, Func<GramMatrix>>? known)
+        Cohort cohort, IReadOnlyList<IView> views, FeatureMatrix[][] features, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation, KnownParts? known)
     {
         int moments = cohort.Moments.Count;
         var structures = new ViewAtPoint[moments, views.Count];
@@ -171,8 +169,8 @@ public static class ZooAnalysis
             for (int v = 0; v < views.Count; v++)
             {
                 int view = v;
-                work.Add(() => structures[moment, view] = MomentScores.Structure(views[view], features[moment][view], cohort, options, last, known?.Invoke(cohort.Moments[moment], views[view])));
-                AddScores(m, v, [features[m][v]], options.Classifiers);
+                work.Add(() => structures[moment, view] = MomentScores.Structure(views[view], features[moment][view], cohort, options, last, known is null ? null : () => known.ReadGram(cohort.Moments[moment], views[view])));
+                AddScores(m, v, [features[m][v]], options.Classifiers, known is null ? null : (labeling, classifier) => known.ReadScore(cohort.Moments[moment], views[view], labeling, classifier));
             }
             AddScores(m, views.Count, [.. MomentScores.PlainNumbers(features[m][0], cohort, cohort.Moments[m])], [new RandomForest(options.Trees, options.Seed)]);
         }
@@ -204,7 +202,7 @@ public static class ZooAnalysis
             }
         }
 
-        void AddScores(int moment, int place, FeatureMatrix[] matrices, IClassifier[] classifiers)
+        void AddScores(int moment, int place, FeatureMatrix[] matrices, IClassifier[] classifiers, Func<Labeling, IClassifier, ClassificationScore>? read = null)
         {
             var found = scores[moment][place] = new ClassificationScore[cohort.Labelings.Count * matrices.Length * classifiers.Length];
             int next = 0;
@@ -215,7 +213,7 @@ public static class ZooAnalysis
                     foreach (IClassifier classifier in classifiers)
                     {
                         int index = next++;
-                        work.Add(() => found[index] = MomentScores.Classify(matrix, labeling, cohort, classifier, options));
+                        work.Add(() => found[index] = read is null ? MomentScores.Classify(matrix, labeling, cohort, classifier, options) : read(labeling, classifier));
                     }
                 }
             }

@@ -1,4 +1,4 @@
-using WeightSpace.Analysis.Blocks;
+using WeightSpace.Analysis.Parts;
 using WeightSpace.Engines;
 using WeightSpace.Engines.Slurm;
 
@@ -44,13 +44,13 @@ internal sealed class AnalysisWork(string folder, AnalysisPlan plan) : ArrayWork
         return isWhole;
     }
 
-    /// <summary>An analysis without one of its blocks has no answer.</summary>
+    /// <summary>An analysis without one of its parts has no answer.</summary>
     public override string Fail(int group, int unit, int attempts, string said) => throw new NoProgressException(
         $"unit {UnitPlan.Name(group, unit)} of the analysis could not be computed: {attempts} jobs on the cluster ended without a result{said}. {new SlurmFolder(Folder).Errors} has what the jobs said; where they ran out of time or memory, "
         + "--time and --memory give them more. What is done stays: the same command, called again, tries once more");
 
     /// <inheritdoc/>
-    public override ZooProgress Progress(int items, long steps, long stepsBefore) => new("inner products on the cluster", items, Groups, steps, Groups, stepsBefore);
+    public override ZooProgress Progress(int items, long steps, long stepsBefore) => new("computing on the cluster", items, Groups, steps, Groups, stepsBefore);
 
     private bool IsResult(string path)
     {

@@ -25,7 +25,7 @@ internal static class AnalyzeCommand
         var networks = new Option<int>("--max-networks") { Description = "Networks of one architecture that are analysed; of a larger zoo, initial seeds are drawn.", HelpName = "N", DefaultValueFactory = _ => defaults.MaxNetworks };
         var power = new Option<int>("--power") { Description = "Random choices of networks behind each point of a power curve of the tests of changed data; 0 for no curves.", HelpName = "DRAWS", DefaultValueFactory = _ => defaults.PowerDraws };
         var dryRun = new Option<bool>("--dry-run") { Description = "Slurm: only say how many units and core-hours it would be." };
-        Option<string> engine = SlurmOptions.EngineOption("What computes inner products: local (this machine) or slurm (a cluster; docs/slurm.md). No number depends on it.");
+        Option<string> engine = SlurmOptions.EngineOption("What computes the inner products and scores: local (this machine) or slurm (a cluster; docs/slurm.md). No number depends on it.");
         var slurm = new SlurmOptions("inner products reach", "the analysis ends with an error");
         var command = new Command("analyze", "Ask a zoo's weights which networks learned the same thing.") { folder, output, seed, permutations, trees, networks, power, dryRun, engine };
         foreach (Option option in slurm.All)

@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using WeightSpace.Analysis.Blocks;
+using WeightSpace.Analysis.Parts;
 using WeightSpace.Engines;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
@@ -14,7 +14,7 @@ internal static class WorkCommand
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        Argument<string> unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file: networks to train, or blocks of an analysis." }.AsPath();
+        Argument<string> unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file: networks to train, or parts of an analysis." }.AsPath();
         Argument<string> result = new Argument<string>("RESULT") { Description = "The result to write, a safetensors file." }.AsPath();
         var minutes = new Option<double?>("--minutes") { Description = "After so long, hand in what there is, which is always a little; the result says where the next unit goes on. Default: all networks are trained to their end.", HelpName = "MINUTES" };
         var careful = new Option<bool>("--careful") { Description = "Put the state down after every network, not only twice a minute." };
@@ -45,7 +45,7 @@ internal static class WorkCommand
         return command;
     }
 
-    /// <summary>Blocks of an analysis, all of them at once: the unit was cut to be short.</summary>
+    /// <summary>Parts of an analysis, handed in all at once: the unit was cut to be short.</summary>
     private static Answer Analyse(CommandContext context, string unitPath, string resultPath, bool once, bool isQuiet)
     {
         using FileStream? claim = once ? UnitClaim.Take(resultPath) : null;
@@ -55,10 +55,10 @@ internal static class WorkCommand
         {
             more = "";
             using ProgressLine progress = context.Progress();
-            BlockWorker.Run(unitPath, resultPath, isQuiet ? null : (done, all) => progress.Report("inner products", done, all, $"{Units.Count(done)} of {Units.Count(all)} blocks", rate: null), context.Stop);
+            UnitWorker.Run(unitPath, resultPath, isQuiet ? null : (done, all) => progress.Report("computing", done, all, $"{Units.Count(done)} of {Units.Count(all)} parts", rate: null), context.Stop);
         }
-        context.Text.WriteLine($"{resultPath}: {unit.Blocks.Count} blocks of inner products{more}");
-        return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = unit.Digest, ["blocks"] = unit.Blocks.Count });
+        context.Text.WriteLine($"{resultPath}: {unit.Blocks.Count} blocks of inner products and {unit.Scores.Count} scores{more}");
+        return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = unit.Digest, ["blocks"] = unit.Blocks.Count, ["scores"] = unit.Scores.Count });
     }
 
     private static TimeSpan? Limit(double? minutes, string option) =>

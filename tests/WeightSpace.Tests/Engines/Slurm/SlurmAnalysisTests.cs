@@ -1,5 +1,5 @@
 using WeightSpace.Analysis;
-using WeightSpace.Analysis.Blocks;
+using WeightSpace.Analysis.Parts;
 using WeightSpace.Cli;
 using WeightSpace.Engines;
 using WeightSpace.Engines.Slurm;
@@ -30,8 +30,9 @@ public sealed class SlurmAnalysisTests : IDisposable
         _slurm = new FakeSlurm(_folder["bin"]);
         File.WriteAllText(_folder["program"], "the program");
         _population = ZooPopulation.Of(Zoo.Open(_zoo.Folder));
-        AnalysisPlan plan = AnalysisPlan.Cut(BlockSource.Of(_zoo.Folder, s_options), _population, 1e-9, new BlockRates(1e10), TimeProvider.System);
+        AnalysisPlan plan = AnalysisPlan.Cut(UnitSource.Of(_zoo.Folder, s_options), _population, 0.2, new CoreRates(1e10), TimeProvider.System);
         _work = new AnalysisWork(SlurmFolder.AnalysisFolder(_folder["out"]), plan);
+        Assert.InRange(_work.Groups, 6, 100);
         UnitPlan.MakeFolders(_work.Folder, _work.Groups);
     }
 
@@ -80,16 +81,29 @@ public sealed class SlurmAnalysisTests : IDisposable
         Run();
         RunUnits(Enumerable.Range(0, _work.Groups));
         _slurm.ForgetJobs();
-        byte[] bytes = File.ReadAllBytes(_work.ResultPath(5, 0));
-        bytes[^1] ^= 1;
-        File.WriteAllBytes(_work.ResultPath(5, 0), bytes);
+        // The last bit of a product, and a digit of a score, which stands in the header.
+        int block = Enumerable.Range(0, _work.Groups).Last(unit => _work.Plan.Units[unit].Blocks.Count > 0), score = Enumerable.Range(0, _work.Groups).First(unit => _work.Plan.Units[unit].Scores.Count > 0);
+        Change(block, bytes => bytes.Length - 1);
+        Change(score, bytes => bytes.AsSpan().IndexOf("chance\\u0022:0."u8) + "chance\\u0022:0.".Length);
         Task<bool> running = Task.Run(() => Run(isDetached: false), TestContext.Current.CancellationToken);
         while (_slurm.Submitted.Length < 2 && !running.IsCompleted)
             await Task.Delay(10, TestContext.Current.CancellationToken);
-        Assert.Equal(["000005 1"], UnitsOf(2));
-        RunUnits([5]);
+        Assert.Equal([$"{score:D6} 1"], UnitsOf(2));
+        RunUnits([score]);
+        while (_slurm.Submitted.Length < 3 && !running.IsCompleted)
+            await Task.Delay(10, TestContext.Current.CancellationToken);
+        Assert.Equal([$"{block:D6} 1"], UnitsOf(3));
+        RunUnits([block]);
         Assert.True(await running);
         AssertIsRight();
+
+        void Change(int unit, Func<byte[], int> place)
+        {
+            byte[] bytes = File.ReadAllBytes(_work.ResultPath(unit, 0));
+            bytes[place(bytes)] ^= 1;
+            File.WriteAllBytes(_work.ResultPath(unit, 0), bytes);
+            Assert.True(AnalysisUnitResult.IsOf(_work.ResultPath(unit, 0), _work.Plan.Units[unit].Digest));
+        }
     }
 
     [Fact]
@@ -140,7 +154,7 @@ public sealed class SlurmAnalysisTests : IDisposable
         string work = SlurmFolder.AnalysisFolder(_folder["new"]);
         using (FolderClaim.Take(work, "testing"))
             AssertRefused("another weightspace process is at work on an analysis into this folder", analyze);
-        AssertRefused("begun here with --seed 0 and --max-networks 2000", [.. analyze, "--max-networks", "20"]);
+        AssertRefused("begun here with --seed 0, --trees 100 and --max-networks 2000", [.. analyze, "--max-networks", "20"]);
         using TestZoo other = TestZoo.Written();
         AssertRefused($"begun here of the zoo {_zoo.Folder}", [analyze[0], other.Folder, .. analyze[2..]]);
         // Another zoo in the same place.
@@ -173,12 +187,12 @@ public sealed class SlurmAnalysisTests : IDisposable
     private void RunUnits(IEnumerable<int> units)
     {
         foreach (int unit in units)
-            BlockWorker.Run(_work.UnitPath(unit, 0), _work.ResultPath(unit, 0), null, CancellationToken.None);
+            UnitWorker.Run(_work.UnitPath(unit, 0), _work.ResultPath(unit, 0), null, CancellationToken.None);
     }
 
     private void AssertIsRight()
     {
-        AnalysisResult joined = ZooAnalysis.Run(_population, s_options, null, CancellationToken.None, new JoinedGrams(_work.Plan, unit => _work.ResultPath(unit, 0)));
+        AnalysisResult joined = ZooAnalysis.Run(_population, s_options, null, CancellationToken.None, new JoinedParts(_work.Plan, unit => _work.ResultPath(unit, 0)));
         Assert.Equal(AnalysisJson.Write(SyntheticPopulation.Analyse(_population, s_options)), AnalysisJson.Write(joined));
     }
 }

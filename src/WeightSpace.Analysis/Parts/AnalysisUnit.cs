@@ -3,17 +3,17 @@ using System.Text.Json;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Formats;
 
-namespace WeightSpace.Analysis.Blocks;
+namespace WeightSpace.Analysis.Parts;
 
-/// <summary>Of what zoo and with what options blocks are computed: all that they depend on.</summary>
+/// <summary>Of what zoo and with what options parts are computed: all that they depend on.</summary>
 /// <param name="Zoo">The zoo's folder, under the path that every machine sees it by.</param>
 /// <param name="ZooDigest">The digest that its manifest ends with, which tells every byte of it.</param>
-public sealed record BlockSource(string Zoo, string ZooDigest, ulong Seed, int MaxNetworks, int MatchedPoints)
+public sealed record UnitSource(string Zoo, string ZooDigest, ulong Seed, int MaxNetworks, int MatchedPoints, int Trees)
 {
-    /// <summary>The source of a zoo's blocks, as it is now.</summary>
-    public static BlockSource Of(string zoo, AnalysisOptions options) => new(Path.GetFullPath(zoo), DigestOf(zoo), options.Seed, options.MaxNetworks, options.MatchedPoints);
+    /// <summary>The source of a zoo's parts, as it is now.</summary>
+    public static UnitSource Of(string zoo, AnalysisOptions options) => new(Path.GetFullPath(zoo), DigestOf(zoo), options.Seed, options.MaxNetworks, options.MatchedPoints, options.Trees);
 
-    public AnalysisOptions Options => new() { Seed = Seed, MaxNetworks = MaxNetworks, MatchedPoints = MatchedPoints };
+    public AnalysisOptions Options => new() { Seed = Seed, MaxNetworks = MaxNetworks, MatchedPoints = MatchedPoints, Trees = Trees };
 
     /// <summary>Opens the zoo. Throws <see cref="InputException"/> where it is another one now.</summary>
     public Zoo Open()
@@ -30,28 +30,29 @@ public sealed record BlockSource(string Zoo, string ZooDigest, ulong Seed, int M
         json.WriteNumber("seed", Seed);
         json.WriteNumber("max_networks", MaxNetworks);
         json.WriteNumber("matched_points", MatchedPoints);
+        json.WriteNumber("trees", Trees);
     }
 
-    internal static BlockSource Read(JsonReader json) => new(json.String("zoo"), json.String("zoo_digest"), json.UInt64("seed"),
-        json.Int32("max_networks", new NumberRange(1, int.MaxValue)), json.Int32("matched_points", new NumberRange(1, int.MaxValue)));
+    internal static UnitSource Read(JsonReader json) => new(json.String("zoo"), json.String("zoo_digest"), json.UInt64("seed"),
+        json.Int32("max_networks", new NumberRange(1, int.MaxValue)), json.Int32("matched_points", new NumberRange(1, int.MaxValue)), json.Int32("trees", new NumberRange(1, int.MaxValue)));
 
     private static string DigestOf(string zoo) => ZooManifest.DigestOf(WeightSpace.Zoos.Zoo.ReadManifestAlone(zoo).Bytes);
 }
 
 /// <summary>
-/// Some blocks of an analysis's Gram matrices as one file, which is all that a worker needs beside the zoo: JSON with the keys <c>format</c> (the first), <c>format_version</c>, those of
-/// <see cref="BlockSource"/>, and <c>blocks</c>.
+/// Some parts of an analysis, blocks of its Gram matrices and scores of its classifiers, as one file, which is all that a worker needs beside the zoo: JSON with the keys <c>format</c> (the first),
+/// <c>format_version</c>, those of <see cref="UnitSource"/>, <c>blocks</c> and <c>scores</c>.
 /// </summary>
 /// <param name="Digest">SHA-256 of the file, 64 hexadecimal digits: a result names the unit that it is the result of.</param>
-public sealed record AnalysisUnit(BlockSource Source, IReadOnlyList<BlockPlace> Blocks, string Digest)
+public sealed record AnalysisUnit(UnitSource Source, IReadOnlyList<BlockPlace> Blocks, IReadOnlyList<ScorePlace> Scores, string Digest)
 {
     public const string Format = "weightspace-analysis-unit";
     public const int FormatVersion = 1;
 
     private const long MaxBytes = 64L << 20;
 
-    /// <summary>The unit of these blocks, without a file.</summary>
-    public static AnalysisUnit Of(BlockSource source, IReadOnlyList<BlockPlace> blocks) => new(source, blocks, Convert.ToHexStringLower(SHA256.HashData(ToJson(source, blocks))));
+    /// <summary>The unit of these parts, without a file.</summary>
+    public static AnalysisUnit Of(UnitSource source, IReadOnlyList<BlockPlace> blocks, IReadOnlyList<ScorePlace> scores) => new(source, blocks, scores, Convert.ToHexStringLower(SHA256.HashData(ToJson(source, blocks, scores))));
 
     /// <summary>Whether a file says of itself that it is such a unit.</summary>
     public static bool IsOne(string path)
@@ -74,7 +75,7 @@ public sealed record AnalysisUnit(BlockSource Source, IReadOnlyList<BlockPlace> 
 
     public void Write(string path)
     {
-        byte[] bytes = ToJson(Source, Blocks);
+        byte[] bytes = ToJson(Source, Blocks, Scores);
         AtomicFile.Write(path, stream => stream.Write(bytes), isDurable: false);
     }
 
@@ -94,10 +95,11 @@ public sealed record AnalysisUnit(BlockSource Source, IReadOnlyList<BlockPlace> 
                 throw new InputException($"{path}: format: found '{format}', expected {Format}");
             if (root.Int32("format_version") is not FormatVersion and var version)
                 throw new InputException($"{path}: format_version: found {version}, this program reads {FormatVersion}; use the release that made the unit");
-            BlockSource source = BlockSource.Read(root);
-            BlockPlace[] blocks = [.. root.Children("blocks").Select(ReadBlock)];
+            UnitSource source = UnitSource.Read(root);
+            (BlockPlace[] blocks, ScorePlace[] scores) = ReadParts(root);
             root.Done();
-            return blocks.Length > 0 ? new AnalysisUnit(source, blocks, Convert.ToHexStringLower(SHA256.HashData(bytes))) : throw new InputException($"{path}: the unit holds no blocks; at least one was expected");
+            return blocks.Length + scores.Length > 0 ? new AnalysisUnit(source, blocks, scores, Convert.ToHexStringLower(SHA256.HashData(bytes)))
+                : throw new InputException($"{path}: the unit holds no blocks and no scores; at least one was expected");
         }
         catch (Exception error) when (error is JsonException or InvalidDataException or UnauthorizedAccessException or EndOfStreamException or FileNotFoundException or DirectoryNotFoundException)
         {
@@ -105,12 +107,47 @@ public sealed record AnalysisUnit(BlockSource Source, IReadOnlyList<BlockPlace> 
         }
     }
 
-    internal static void WriteBlock(Utf8JsonWriter json, BlockPlace block)
+    internal static void WriteParts(Utf8JsonWriter json, IReadOnlyList<BlockPlace> blocks, IReadOnlyList<ScorePlace> scores)
+    {
+        json.WriteStartArray("blocks");
+        foreach (BlockPlace block in blocks)
+            WriteBlock(json, block);
+        json.WriteEndArray();
+        json.WriteStartArray("scores");
+        foreach (ScorePlace score in scores)
+        {
+            json.WriteStartObject();
+            WritePlace(json, score.Features);
+            json.WriteString("labeling", score.Labeling);
+            json.WriteString("classifier", score.Classifier);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    /// <summary>Reads <c>blocks</c> and <c>scores</c>.</summary>
+    internal static (BlockPlace[] Blocks, ScorePlace[] Scores) ReadParts(JsonReader json) => ([.. json.Children("blocks").Select(ReadBlock)], [.. json.Children("scores").Select(ReadScore)]);
+
+    private static void WritePlace(Utf8JsonWriter json, ViewPlace place)
+    {
+        json.WriteNumber("architecture", place.Architecture);
+        json.WriteString("moment", place.Moment);
+        json.WriteString("view", place.View);
+    }
+
+    private static ViewPlace ReadPlace(JsonReader json) => new(json.Int32("architecture", new NumberRange(0, int.MaxValue)), json.String("moment"), json.String("view"));
+
+    private static ScorePlace ReadScore(JsonReader json)
+    {
+        var score = new ScorePlace(ReadPlace(json), json.String("labeling"), json.String("classifier"));
+        json.Done();
+        return score;
+    }
+
+    private static void WriteBlock(Utf8JsonWriter json, BlockPlace block)
     {
         json.WriteStartObject();
-        json.WriteNumber("architecture", block.Gram.Architecture);
-        json.WriteString("moment", block.Gram.Moment);
-        json.WriteString("view", block.Gram.View);
+        WritePlace(json, block.Gram);
         json.WriteNumber("networks", block.Networks);
         json.WriteNumber("first_row", block.FirstRow);
         json.WriteNumber("rows", block.Rows);
@@ -120,11 +157,11 @@ public sealed record AnalysisUnit(BlockSource Source, IReadOnlyList<BlockPlace> 
     }
 
     /// <summary>A block that lies in its matrix, on the diagonal or above it, and is not too large.</summary>
-    internal static BlockPlace ReadBlock(JsonReader json)
+    private static BlockPlace ReadBlock(JsonReader json)
     {
         var count = new NumberRange(1, int.MaxValue);
         var index = new NumberRange(0, int.MaxValue);
-        var block = new BlockPlace(new GramPlace(json.Int32("architecture", index), json.String("moment"), json.String("view")), json.Int32("networks", count),
+        var block = new BlockPlace(ReadPlace(json), json.Int32("networks", count),
             json.Int32("first_row", index), json.Int32("rows", count), json.Int32("first_column", index), json.Int32("columns", count));
         json.Done();
         bool isOnDiagonal = block.FirstRow == block.FirstColumn && block.Rows == block.Columns;
@@ -133,7 +170,7 @@ public sealed record AnalysisUnit(BlockSource Source, IReadOnlyList<BlockPlace> 
         return block;
     }
 
-    private static byte[] ToJson(BlockSource source, IReadOnlyList<BlockPlace> blocks)
+    private static byte[] ToJson(UnitSource source, IReadOnlyList<BlockPlace> blocks, IReadOnlyList<ScorePlace> scores)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
@@ -142,10 +179,7 @@ public sealed record AnalysisUnit(BlockSource Source, IReadOnlyList<BlockPlace> 
             json.WriteString("format", Format);
             json.WriteNumber("format_version", FormatVersion);
             source.Write(json);
-            json.WriteStartArray("blocks");
-            foreach (BlockPlace block in blocks)
-                WriteBlock(json, block);
-            json.WriteEndArray();
+            WriteParts(json, blocks, scores);
             json.WriteEndObject();
         }
         return stream.ToArray();

@@ -1,10 +1,10 @@
 using WeightSpace.Analysis;
-using WeightSpace.Analysis.Blocks;
+using WeightSpace.Analysis.Parts;
 using WeightSpace.Tests.Cli;
 using WeightSpace.Tests.Zoos;
 using WeightSpace.Zoos;
 
-namespace WeightSpace.Tests.Analysis.Blocks;
+namespace WeightSpace.Tests.Analysis.Parts;
 
 /// <summary>An analysis cut into units, computed apart and joined: the analysis of one machine, byte for byte.</summary>
 public sealed class AnalysisPlanTests : IDisposable
@@ -24,13 +24,13 @@ public sealed class AnalysisPlanTests : IDisposable
     {
         using TestZoo folder = TestZoo.Written();
         Population population = ZooPopulation.Of(Zoo.Open(folder.Folder));
-        AnalysisPlan plan = Cut(BlockSource.Of(folder.Folder, s_options), population, seconds);
+        AnalysisPlan plan = Cut(UnitSource.Of(folder.Folder, s_options), population, seconds);
         Assert.Equal(seconds > 1, plan.Units.Count == 1);
         for (int unit = 0; unit < plan.Units.Count; unit++)
         {
             plan.Units[unit].Write(_folder[$"{unit}.json"]);
             Assert.True(AnalysisUnit.IsOne(_folder[$"{unit}.json"]));
-            AnalysisUnit done = BlockWorker.Run(_folder[$"{unit}.json"], Result(unit), null, TestContext.Current.CancellationToken);
+            AnalysisUnit done = UnitWorker.Run(_folder[$"{unit}.json"], Result(unit), null, TestContext.Current.CancellationToken);
             Assert.Equal(plan.Units[unit].Digest, done.Digest);
             Assert.True(AnalysisUnitResult.IsWhole(Result(unit), plan.Units[unit]));
         }
@@ -47,11 +47,14 @@ public sealed class AnalysisPlanTests : IDisposable
     public void AMatrixIsCutAtItsEnds(int seeds, int draws, int blocksOfAMatrix)
     {
         Population population = new SyntheticPopulation { InitSeeds = seeds, DataSeeds = draws, Machines = [WeightSpace.Tasks.Machine.ParityMachine], WithModified = false, Steps = [0, 10] }.Build();
-        AnalysisPlan plan = Cut(new BlockSource("/zoo", "0", 0, 2000, 4), population, 1e-9);
-        Assert.Equal(population.Networks.Count < 3 ? 0 : 2 * 6 * Blocks(population.Networks.Count), plan.Units.Count);
+        AnalysisPlan plan = Cut(new UnitSource("/zoo", "0", 0, 2000, 4, s_options.Trees), population, 1e-9);
+        Assert.Equal(population.Networks.Count < 3 ? 0 : 2 * 6 * Blocks(population.Networks.Count), plan.Units.Sum(unit => unit.Blocks.Count));
         Assert.Equal(blocksOfAMatrix, plan.Units.SelectMany(unit => unit.Blocks).Count(block => block.Gram is { View: "raw", Moment: "step-10" }));
         foreach ((AnalysisUnit unit, int index) in plan.Units.Select((unit, index) => (unit, index)))
-            AnalysisUnitResult.Write(Result(index), unit, BlockWorker.Compute(unit, population, "unit", null, TestContext.Current.CancellationToken));
+            {
+            (float[][] blocks, ClassificationScore[] scores) = UnitWorker.Compute(unit, population, "unit", null, TestContext.Current.CancellationToken);
+            AnalysisUnitResult.Write(Result(index), unit, blocks, scores);
+        }
         AssertIsRight(population, plan);
 
         // Parts of at least 16 rows.
@@ -62,7 +65,7 @@ public sealed class AnalysisPlanTests : IDisposable
     public void APlanIsReadAsItWasWritten()
     {
         using TestZoo folder = TestZoo.Written();
-        AnalysisPlan plan = Cut(BlockSource.Of(folder.Folder, s_options), ZooPopulation.Of(Zoo.Open(folder.Folder)), 1e-2);
+        AnalysisPlan plan = Cut(UnitSource.Of(folder.Folder, s_options), ZooPopulation.Of(Zoo.Open(folder.Folder)), 1e-2);
         plan.Write(_folder["plan.json"]);
         AnalysisPlan read = AnalysisPlan.Read(_folder["plan.json"]);
         Assert.Equal(plan.Source, read.Source);
@@ -76,9 +79,9 @@ public sealed class AnalysisPlanTests : IDisposable
     public void AResultThatIsDamagedOrOfAnotherUnitIsNoResult()
     {
         using TestZoo folder = TestZoo.Written();
-        AnalysisPlan plan = Cut(BlockSource.Of(folder.Folder, s_options), ZooPopulation.Of(Zoo.Open(folder.Folder)), 1e-9);
+        AnalysisPlan plan = Cut(UnitSource.Of(folder.Folder, s_options), ZooPopulation.Of(Zoo.Open(folder.Folder)), 1e-9);
         plan.Units[0].Write(_folder["0.json"]);
-        BlockWorker.Run(_folder["0.json"], Result(0), null, TestContext.Current.CancellationToken);
+        UnitWorker.Run(_folder["0.json"], Result(0), null, TestContext.Current.CancellationToken);
         byte[] bytes = File.ReadAllBytes(Result(0));
         Assert.False(AnalysisUnitResult.IsWhole(Result(0), plan.Units[1]));
         Assert.False(AnalysisUnitResult.IsOf(Result(0), plan.Units[1].Digest));
@@ -115,36 +118,48 @@ public sealed class AnalysisPlanTests : IDisposable
     public void AUnitThatDoesNotFitTheZooIsRefused(string from, string to, string message)
     {
         using TestZoo folder = TestZoo.Written();
-        AnalysisPlan plan = Cut(BlockSource.Of(folder.Folder, s_options), ZooPopulation.Of(Zoo.Open(folder.Folder)), 1e-9);
+        AnalysisPlan plan = Cut(UnitSource.Of(folder.Folder, s_options), ZooPopulation.Of(Zoo.Open(folder.Folder)), 1e-9);
         plan.Units[0].Write(_folder["unit.json"]);
         string text = File.ReadAllText(_folder["unit.json"]);
         Assert.Contains(from, text, StringComparison.Ordinal);
         File.WriteAllText(_folder["unit.json"], text.Replace(from, to, StringComparison.Ordinal));
-        var error = Assert.Throws<InputException>(() => BlockWorker.Run(_folder["unit.json"], Result(0), null, TestContext.Current.CancellationToken));
+        var error = Assert.Throws<InputException>(() => UnitWorker.Run(_folder["unit.json"], Result(0), null, TestContext.Current.CancellationToken));
         Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.False(File.Exists(Result(0)));
     }
 
-    private static AnalysisPlan Cut(BlockSource source, Population population, double seconds) => AnalysisPlan.Cut(source, population, seconds, new BlockRates(1e10), TimeProvider.System);
+    private static AnalysisPlan Cut(UnitSource source, Population population, double seconds) => AnalysisPlan.Cut(source, population, seconds, new CoreRates(1e10), TimeProvider.System);
 
     private string Result(int unit) => _folder[$"{unit}.safetensors"];
 
     private void AssertIsRight(Population population, AnalysisPlan plan)
     {
-        var asked = new List<GramPlace>();
-        AnalysisResult joined = ZooAnalysis.Run(population, s_options, null, TestContext.Current.CancellationToken, new Listed(new JoinedGrams(plan, Result), asked));
+        var asked = new List<string>();
+        AnalysisResult joined = ZooAnalysis.Run(population, s_options, null, TestContext.Current.CancellationToken, new Listed(new JoinedParts(plan, Result), asked));
         Assert.Equal(AnalysisJson.Write(SyntheticPopulation.Analyse(population, s_options)), AnalysisJson.Write(joined));
         // All that was computed apart was taken, and nothing was computed here.
-        Assert.Equal(plan.Units.SelectMany(unit => unit.Blocks).Select(block => block.Gram.ToString()).Distinct().Order(StringComparer.Ordinal), asked.Select(place => place.ToString()).Order(StringComparer.Ordinal));
+        IEnumerable<string> planned = plan.Units.SelectMany(unit => unit.Blocks.Select(block => block.Gram.ToString()).Concat(unit.Scores.Select(score => score.ToString())));
+        Assert.Equal(planned.Distinct().Order(StringComparer.Ordinal), asked.Order(StringComparer.Ordinal));
     }
 
-    private sealed class Listed(IGramSource source, List<GramPlace> asked) : IGramSource
+    private sealed class Listed(IAnalysisParts source, List<string> asked) : IAnalysisParts
     {
-        public WeightSpace.Numerics.GramMatrix Read(GramPlace place, int networks)
+        public WeightSpace.Numerics.GramMatrix ReadGram(ViewPlace place, int networks)
+        {
+            Add(place.ToString());
+            return source.ReadGram(place, networks);
+        }
+
+        public ClassificationScore ReadScore(ScorePlace place)
+        {
+            Add(place.ToString());
+            return source.ReadScore(place);
+        }
+
+        private void Add(string part)
         {
             lock (asked)
-                asked.Add(place);
-            return source.Read(place, networks);
+                asked.Add(part);
         }
     }
 }
