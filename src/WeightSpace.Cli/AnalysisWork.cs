@@ -15,8 +15,8 @@ internal sealed class AnalysisWork(string folder, AnalysisPlan plan) : ArrayWork
 
     public override int Groups => plan.Units.Count;
 
-    /// <summary>What the program takes, and half as much again as a unit: the collector of garbage lets a job have three quarters of its memory.</summary>
-    public override int Memory => ProgramMemory + ((int)Math.Ceiling(plan.Memory * 1.5 / 1e6 / 100) * 100);
+    /// <summary>What the program takes, and three times what a unit holds at once, as the collector of garbage leaves things where they are for a while.</summary>
+    public override int Memory => ProgramMemory + ((int)Math.Ceiling(plan.Memory * 3 / 1e6 / 100) * 100);
 
     /// <summary>What <c>status</c> reads.</summary>
     public WorkCounts Counts => new(Folder, Groups, Groups, _ => 1, path => IsResult(path) ? 1 : null);

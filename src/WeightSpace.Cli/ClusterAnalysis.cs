@@ -20,17 +20,20 @@ internal static class ClusterAnalysis
     public static AnalysisResult? Run(CommandContext context, string folder, string output, AnalysisOptions options, SlurmOptions slurm, ParseResult parsed, Action<AnalysisResult> write)
     {
         string work = SlurmFolder.AnalysisFolder(output);
-        SlurmSettings settings = Settings(context, slurm, parsed, needsRate: !File.Exists(Path.Combine(work, AnalysisPlan.FileName)));
+        bool isBegun = File.Exists(Path.Combine(work, AnalysisPlan.FileName));
+        SlurmSettings settings = Settings(context, slurm, parsed, needsRate: !isBegun);
         var commands = new SlurmCommands();
         SlurmLimits limits = ClusterCheck.Check(commands, settings);
         var source = UnitSource.Of(folder, options);
         Population population = ZooPopulation.Of(source.Open());
+        // Where there is nothing to analyse, nothing is begun.
+        AnalysisPlan? plan = isBegun ? null : Cut(source, population, settings, context.Time);
         AnalyzeCommand.MakeFolder(work);
         AnalysisResult result;
         using (FolderClaim.Take(work, "at work on an analysis into this folder"))
         using (ProgressLine progress = context.Progress())
         {
-            var units = new AnalysisWork(work, PlanOf(work, source, population, settings, context.Time));
+            var units = new AnalysisWork(work, PlanOf(work, source, () => plan ?? Cut(source, population, settings, context.Time)));
             UnitPlan.MakeFolders(units.Folder, units.Groups);
             if (units.Groups > 0 && !SlurmEngine.Run(units, units.IsWhole, settings, commands, limits, () => slurm.Program(context, parsed), context.Time, done => Report(progress, done), context.Text.WriteLine, slurm.IsDetached(parsed), context.Stop))
                 return null;
@@ -78,12 +81,12 @@ internal static class ClusterAnalysis
     private static SlurmSettings Settings(CommandContext context, SlurmOptions slurm, ParseResult parsed, bool needsRate) => slurm.Read(parsed, () => needsRate ? CoreRates.Measure(context.Time).Flops : 1e9);
 
     /// <summary>The plan that an analysis under way began with, or, where it is about to begin, a new one, which is written down.</summary>
-    private static AnalysisPlan PlanOf(string work, UnitSource source, Population population, SlurmSettings settings, TimeProvider time)
+    private static AnalysisPlan PlanOf(string work, UnitSource source, Func<AnalysisPlan> cut)
     {
         string path = Path.Combine(work, AnalysisPlan.FileName);
         if (!File.Exists(path))
         {
-            AnalysisPlan begun = Cut(source, population, settings, time);
+            AnalysisPlan begun = cut();
             begun.Write(path);
             return begun;
         }

@@ -60,14 +60,14 @@ public sealed record AnalysisUnit(UnitSource Source, IReadOnlyList<BlockPlace> B
         byte[] bytes = new byte[256];
         if (!File.Exists(path))
             return false;
-        using (FileStream file = File.OpenRead(path))
-            bytes = bytes[..file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
         try
         {
+            using (FileStream file = File.OpenRead(path))
+                bytes = bytes[..file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
             var json = new Utf8JsonReader(bytes, isFinalBlock: false, default);
             return json.Read() && json.Read() && json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("format"u8) && json.Read() && json.TokenType == JsonTokenType.String && json.ValueTextEquals(Format);
         }
-        catch (JsonException)
+        catch (Exception error) when (error is JsonException or UnauthorizedAccessException)
         {
             return false;
         }

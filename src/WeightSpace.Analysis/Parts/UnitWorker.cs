@@ -36,6 +36,8 @@ public static class UnitWorker
             FeatureMatrix weights = ReadWeights(cohort, moment.Key.Moment, path);
             foreach (ViewPlace place in moment)
             {
+                // A job has little memory, and the features of the last view are most of it.
+                GC.Collect();
                 IView view = Named(ZooAnalysis.ViewsOf(cohort), one => one.Name, place.View, "view", path);
                 FeatureMatrix features = ZooAnalysis.Features(view, cohort.Architecture, weights);
                 int[] ofBlocks = [.. Enumerable.Range(0, blocks.Length).Where(i => unit.Blocks[i].Gram == place)];

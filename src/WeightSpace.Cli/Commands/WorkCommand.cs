@@ -16,8 +16,8 @@ internal static class WorkCommand
     {
         Argument<string> unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file: networks to train, or parts of an analysis." }.AsPath();
         Argument<string> result = new Argument<string>("RESULT") { Description = "The result to write, a safetensors file." }.AsPath();
-        var minutes = new Option<double?>("--minutes") { Description = "After so long, hand in what there is, which is always a little; the result says where the next unit goes on. Default: all networks are trained to their end.", HelpName = "MINUTES" };
-        var careful = new Option<bool>("--careful") { Description = "Put the state down after every network, not only twice a minute." };
+        var minutes = new Option<double?>("--minutes") { Description = "After so long, hand in what there is, which is always a little; the result says where the next unit goes on. Default: all networks are trained to their end. Parts of an analysis are always all done.", HelpName = "MINUTES" };
+        var careful = new Option<bool>("--careful") { Description = "Put the state down after every network, not only twice a minute; parts of an analysis have none." };
         var once = new Option<bool>("--once") { Description = "Do nothing where the unit's result is there and whole, and refuse while another process is at work on it." };
         var quiet = new Option<bool>("--quiet") { Description = "Show no progress." };
         var command = new Command("work", "Do one work unit, from a file to a file: train its networks, or compute its part of an analysis. Engines call this.") { unit, result, minutes, careful, once, quiet };

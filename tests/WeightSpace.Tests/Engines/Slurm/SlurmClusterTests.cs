@@ -11,7 +11,7 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
     private static readonly string[] s_options = ["--engine", "slurm", "--core-gflops", "0.1", "--unit-minutes", "0.05", "--poll", "0.5", "--back-off", "2"];
 
     // Inner products at a rate that makes units of a few blocks.
-    private static readonly string[] s_analysis = ["--engine", "slurm", "--core-gflops", "0.0003", "--unit-minutes", "0.05", "--time", "3", "--poll", "0.5", "--back-off", "2"];
+    private static readonly string[] s_analysis = ["--engine", "slurm", "--core-gflops", "0.001", "--unit-minutes", "0.05", "--time", "3", "--poll", "0.5", "--back-off", "2"];
 
     // Little of what is computed on this machine.
     private static readonly string[] s_little = ["--permutations", "2", "--trees", "5", "--json"];
@@ -77,8 +77,10 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
         JsonElement dry = Json(Succeed(["analyze", zoo, "--out", _folder["there"], .. s_little, .. s_analysis, "--dry-run"]));
         Assert.False(Directory.Exists(_folder["there"]));
         Assert.InRange(dry.GetProperty("units").GetInt32(), 5, 100);
-        // Matrices are cut, not only dealt out.
-        Assert.True(dry.GetProperty("blocks").GetInt32() > 6 * local.GetProperty("result").GetProperty("architectures")[0].GetProperty("points").GetArrayLength(), dry.ToString());
+        // Matrices are cut, not only dealt out, and so are scores.
+        JsonElement architecture = local.GetProperty("result").GetProperty("architectures")[0];
+        Assert.True(dry.GetProperty("blocks").GetInt32() > architecture.GetProperty("views").GetArrayLength() * architecture.GetProperty("points").GetArrayLength(), dry.ToString());
+        Assert.True(dry.GetProperty("scores").GetInt32() > 20, dry.ToString());
         JsonElement there = Json(Succeed(["analyze", zoo, "--out", _folder["there"], .. s_little, .. s_analysis]));
         AssertEqual(local.GetProperty("result"), there.GetProperty("result"), "result");
         // These nodes have the same CPU, so it is more than that.
@@ -151,10 +153,11 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
         return document.RootElement.Clone();
     }
 
-    /// <summary>A zoo of forty networks, grown on this machine.</summary>
+    /// <summary>A zoo of sixty networks of one machine, grown on this one.</summary>
     private string GrowZoo()
     {
-        BuiltProgram.Succeed("train", WriteExperiment(10), "--out", _folder["zoo"]);
+        string text = Experiments.Text(30).Replace("  - {machine: SimpleXORMachine, variant: [clean, modified], sequence: 5}\n", "", StringComparison.Ordinal).Replace("every: 20", "every: 60", StringComparison.Ordinal);
+        BuiltProgram.Succeed("train", _folder.Write("experiment.yaml", text), "--out", _folder["zoo"]);
         return _folder["zoo"];
     }
 
