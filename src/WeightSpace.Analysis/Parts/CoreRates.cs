@@ -9,7 +9,8 @@ namespace WeightSpace.Analysis.Parts;
 /// <param name="Flops">Operations of inner products per second.</param>
 public sealed record CoreRates(double Flops)
 {
-    // Of 1,000 networks of 17,000 weights, within a factor of two (on two cores of a Xeon at 2.5 GHz): what an operation of doubles, or of a tree, costs beside one of a product, and how often a minimiser looks.
+    // What an operation of doubles, or of a tree, costs beside one of a product, and how often a minimiser looks. Held against five units of 1,000 networks of 17,000 weights, on an AMD EPYC that others used too: they took 0.6
+    // to 2.5 times what was estimated.
     private const double InDouble = 8, Branches = 100, MinimiserSteps = 300;
 
     // Reading weights and checking their digests: an ordinary network file system's, rather too slow than too fast.

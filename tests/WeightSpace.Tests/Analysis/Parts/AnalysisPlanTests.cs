@@ -51,7 +51,7 @@ public sealed class AnalysisPlanTests : IDisposable
         Assert.Equal(population.Networks.Count < 3 ? 0 : 2 * 6 * Blocks(population.Networks.Count), plan.Units.Sum(unit => unit.Blocks.Count));
         Assert.Equal(blocksOfAMatrix, plan.Units.SelectMany(unit => unit.Blocks).Count(block => block.Gram is { View: "raw", Moment: "step-10" }));
         foreach ((AnalysisUnit unit, int index) in plan.Units.Select((unit, index) => (unit, index)))
-            {
+        {
             (float[][] blocks, ClassificationScore[] scores) = UnitWorker.Compute(unit, population, "unit", null, TestContext.Current.CancellationToken);
             AnalysisUnitResult.Write(Result(index), unit, blocks, scores);
         }
