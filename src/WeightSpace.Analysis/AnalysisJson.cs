@@ -17,8 +17,17 @@ public static class AnalysisJson
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
+    private static readonly JsonSerializerOptions OneLine = new(Options) { WriteIndented = false };
+
     /// <summary>Throws <see cref="ArgumentException"/> when a number is NaN or infinite: JSON has no such numbers, and a result must not.</summary>
     public static byte[] Write(AnalysisResult result) => JsonSerializer.SerializeToUtf8Bytes(result, Options);
+
+    /// <summary>Scores in the same way, on one line.</summary>
+    internal static string WriteScores(IReadOnlyList<ClassificationScore> scores) => JsonSerializer.Serialize(scores, OneLine);
+
+    /// <summary>Reads what <see cref="WriteScores"/> wrote. Throws <see cref="JsonException"/> where it is something else.</summary>
+    internal static ClassificationScore[] ReadScores(string json) =>
+        JsonSerializer.Deserialize<ClassificationScore[]>(json, OneLine) is { } scores && scores.All(score => score is { Labeling: not null, Features: not null, Classifier: not null }) ? scores : throw new JsonException("expected scores");
 
     /// <summary>A map's summary in the same way.</summary>
     public static byte[] WriteMap(Maps.MapSummary summary) => JsonSerializer.SerializeToUtf8Bytes(summary, Options);

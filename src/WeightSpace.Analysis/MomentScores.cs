@@ -13,19 +13,31 @@ internal static class MomentScores
     private const int Components = 10;
     private const double Level = 0.95;
 
+    /// <summary>Networks that it takes to look for structure.</summary>
+    public const int LeastRows = 3;
+
     /// <summary>
     /// What one view shows without labels, all from one Gram matrix: principal components, k-means and two hierarchical clusterings cut at
     /// the number of labels, silhouettes of the labels.
     /// </summary>
     /// <param name="features">By member, as <see cref="IView.Compute"/> gave them.</param>
     /// <param name="withDendrogram">Whether Ward's tree is kept for a figure.</param>
-    public static ViewAtPoint Structure(IView view, FeatureMatrix features, Cohort cohort, AnalysisOptions options, bool withDendrogram)
+    /// <param name="known">Gives the Gram matrix of <see cref="Rows"/> where it was computed elsewhere; null: it is computed here.</param>
+    public static ViewAtPoint Structure(IView view, FeatureMatrix features, Cohort cohort, AnalysisOptions options, bool withDendrogram, Func<GramMatrix>? known = null)
     {
         ViewAtPoint Without(string note) => new(view.Name, [], [], [], [], [], null, note);
-        if (features.Rows < 3)
-            return Without($"{features.Rows} networks are too few to look for structure; it takes 3.");
-        FeatureMatrix scaled = view.IsStandardised ? features.Standardised() : features;
-        GramMatrix gram = GramMatrix.Compute(scaled.Values, scaled.Rows, scaled.Columns, centre: true);
+        if (features.Rows < LeastRows)
+            return Without($"{features.Rows} networks are too few to look for structure; it takes {LeastRows}.");
+        GramMatrix gram;
+        if (known is not null)
+        {
+            gram = known();
+        }
+        else
+        {
+            using FloatRows rows = Rows(view, features);
+            gram = GramMatrix.Compute(rows);
+        }
         if (gram.Trace <= 1e-9 * features.Rows)
             return Without("All networks have the same features here, so there is no structure to look for.");
 
@@ -49,6 +61,13 @@ internal static class MomentScores
         }
         return new ViewAtPoint(view.Name, components.VarianceShares, scores, clusterings, silhouettes, [],
             withDendrogram ? [.. ward.Merges.Select(merge => new DendrogramMerge(merge.First, merge.Second, merge.Height, merge.Size))] : null, null);
+    }
+
+    /// <summary>The rows whose inner products <see cref="Structure"/> looks at: the features in the view's scale, centred.</summary>
+    public static FloatRows Rows(IView view, FeatureMatrix features)
+    {
+        FeatureMatrix scaled = view.IsStandardised ? features.Standardised() : features;
+        return FloatRows.Copy(scaled.Values, scaled.Rows, scaled.Columns, centre: true);
     }
 
     /// <summary>Cross-validated accuracy in folds that keep networks of one initial seed together.</summary>

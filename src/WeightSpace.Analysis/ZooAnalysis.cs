@@ -1,3 +1,4 @@
+using WeightSpace.Analysis.Parts;
 using WeightSpace.Analysis.Classification;
 using WeightSpace.Analysis.Divergence;
 using WeightSpace.Analysis.Trojans;
@@ -17,10 +18,25 @@ public static class ZooAnalysis
     /// Analyses a population, each architecture apart. The same population and options give the same result, whatever the number of threads.
     /// </summary>
     /// <param name="progress">Told of each stage's parts as they are done; may be called from several threads.</param>
+    /// <param name="parts">Gram matrices and scores of these networks that were computed elsewhere, with the same options; null: all are computed here.</param>
     /// <exception cref="InputException">There is no finished network with a checkpoint.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; checked between steps and between scores.</exception>
     public static AnalysisResult Run(
-        Population population, AnalysisOptions options, IProgress<AnalysisProgress>? progress = null, CancellationToken cancellation = default)
+        Population population, AnalysisOptions options, IProgress<AnalysisProgress>? progress = null, CancellationToken cancellation = default, IAnalysisParts? parts = null)
+    {
+        IReadOnlyList<Cohort> cohorts = Cohorts(population, options);
+        ArchitectureAnalysis[] analyses = [.. cohorts.Select((cohort, number) => Analyse(cohort, options, progress, cancellation, parts is null ? null : new KnownParts(parts, number, cohort.Networks.Length)))];
+        return new AnalysisResult(
+            AnalysisJson.FormatVersion,
+            population.Title,
+            population.Provenance,
+            new AnalysisSettings(options.Seed, options.Folds, options.Permutations, options.Trees, options.KMeansStarts, options.Resamples, options.MaxNetworks),
+            Summarise(population, [.. cohorts.SelectMany(cohort => cohort.Indices)], Cohort.ChangesOf(population.Networks.Select(network => network.Task))),
+            analyses);
+    }
+
+    /// <summary>The networks that are analysed, those of each architecture apart. Throws <see cref="InputException"/> where there are none.</summary>
+    internal static IReadOnlyList<Cohort> Cohorts(Population population, AnalysisOptions options)
     {
         int[] usable = [.. Enumerable.Range(0, population.Networks.Count).Where(index => IsUsable(population.Networks[index]))];
         if (usable.Length == 0)
@@ -29,30 +45,20 @@ public static class ZooAnalysis
                 + (population.Networks.Count == 0 ? "grow it first" : $"the first one is {Status(population.Networks[0])}: {population.Networks[0].Reason}"));
         }
         string[] changes = Cohort.ChangesOf(population.Networks.Select(network => network.Task));
-        var analyses = new List<ArchitectureAnalysis>();
-        var analysed = new HashSet<int>();
-        foreach (var group in usable.GroupBy(index => population.Networks[index].Architecture))
-        {
-            Cohort cohort = Cohort.Choose(population, group.Key, [.. group], changes, options);
-            analysed.UnionWith(cohort.Indices);
-            analyses.Add(Analyse(cohort, options, progress, cancellation));
-        }
-        return new AnalysisResult(
-            AnalysisJson.FormatVersion,
-            population.Title,
-            population.Provenance,
-            new AnalysisSettings(options.Seed, options.Folds, options.Permutations, options.Trees, options.KMeansStarts, options.Resamples, options.MaxNetworks),
-            Summarise(population, analysed, changes),
-            analyses);
+        return [.. usable.GroupBy(index => population.Networks[index].Architecture).Select(group => Cohort.Choose(population, group.Key, [.. group], changes, options))];
     }
 
-    private static ArchitectureAnalysis Analyse(Cohort cohort, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+    /// <summary>The views that are defined for the networks of a cohort.</summary>
+    internal static IReadOnlyList<IView> ViewsOf(Cohort cohort) => [.. WeightViews.All.Where(view => view.Reads(cohort.Architecture))];
+
+    /// <param name="known">What was computed elsewhere.</param>
+    private static ArchitectureAnalysis Analyse(Cohort cohort, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation, KnownParts? known)
     {
-        IReadOnlyList<IView> views = [.. WeightViews.All.Where(view => view.Reads(cohort.Architecture))];
+        IReadOnlyList<IView> views = ViewsOf(cohort);
         string[] notes = [.. cohort.Notes, .. WeightViews.All.Except(views).Select(view => $"The view '{view.Title}' is left out: it is not defined for these layers.")];
         var divergence = new TwinDivergence(cohort, views, options);
         FeatureMatrix[][] features = ReadWeights(cohort, views, divergence, progress, cancellation);
-        PointAnalysis[] points = Score(cohort, views, features, options, progress, cancellation);
+        PointAnalysis[] points = Score(cohort, views, features, options, progress, cancellation, known);
         (IReadOnlyList<LayerScore> layers, IReadOnlyList<LearningCurve> curves) = ScoreParts(cohort, views, features[Conclusions.MomentOf(cohort.Moments)], options, progress, cancellation);
         (IReadOnlyList<ChangeTest> tests, IReadOnlyList<PowerCurve> power) = TestChanges(cohort, views, features[Conclusions.MomentOf(cohort.Moments)], options, progress, cancellation);
         DivergenceAnalysis twins = divergence.Result(tests, power);
@@ -119,18 +125,24 @@ public static class ZooAnalysis
 
     private static FeatureMatrix[] ViewWeights(Cohort cohort, IReadOnlyList<IView> views, int[] members, float[] weights)
     {
+        FeatureMatrix raw = RawWeights(cohort, members, weights);
+        return [.. views.Select(view => Features(view, cohort.Architecture, raw))];
+    }
+
+    /// <summary>Weights [members, parameter] that are all finite.</summary>
+    internal static FeatureMatrix RawWeights(Cohort cohort, int[] members, float[] weights)
+    {
         int parameters = cohort.Architecture.Parameters.Count;
         for (int i = 0; i < weights.Length; i++)
         {
             if (!float.IsFinite(weights[i]))
                 throw new InputException($"network {cohort.Networks[members[i / parameters]].Id} is marked finished but one of its checkpoints holds {weights[i]}; check the zoo, or mark the network as diverged");
         }
-        var raw = new FeatureMatrix("raw", members.Length, parameters, weights);
-        return [.. views.Select(view => Features(view, cohort.Architecture, raw))];
+        return new FeatureMatrix("raw", members.Length, parameters, weights);
     }
 
     /// <summary>What a view sees of networks whose weights [networks, parameter] are given, [networks, features].</summary>
-    private static FeatureMatrix Features(IView view, Architecture architecture, FeatureMatrix weights)
+    internal static FeatureMatrix Features(IView view, Architecture architecture, FeatureMatrix weights)
     {
         if (view is RawView)
             return weights;
@@ -143,7 +155,7 @@ public static class ZooAnalysis
 
     /// <summary>All scores of all moments: independent of each other, so they run at the same time and land in fixed places.</summary>
     private static PointAnalysis[] Score(
-        Cohort cohort, IReadOnlyList<IView> views, FeatureMatrix[][] features, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation)
+        Cohort cohort, IReadOnlyList<IView> views, FeatureMatrix[][] features, AnalysisOptions options, IProgress<AnalysisProgress>? progress, CancellationToken cancellation, KnownParts? known)
     {
         int moments = cohort.Moments.Count;
         var structures = new ViewAtPoint[moments, views.Count];
@@ -157,8 +169,8 @@ public static class ZooAnalysis
             for (int v = 0; v < views.Count; v++)
             {
                 int view = v;
-                work.Add(() => structures[moment, view] = MomentScores.Structure(views[view], features[moment][view], cohort, options, last));
-                AddScores(m, v, [features[m][v]], options.Classifiers);
+                work.Add(() => structures[moment, view] = MomentScores.Structure(views[view], features[moment][view], cohort, options, last, known is null ? null : () => known.ReadGram(cohort.Moments[moment], views[view])));
+                AddScores(m, v, [features[m][v]], options.Classifiers, known is null ? null : (labeling, classifier) => known.ReadScore(cohort.Moments[moment], views[view], labeling, classifier));
             }
             AddScores(m, views.Count, [.. MomentScores.PlainNumbers(features[m][0], cohort, cohort.Moments[m])], [new RandomForest(options.Trees, options.Seed)]);
         }
@@ -190,7 +202,7 @@ public static class ZooAnalysis
             }
         }
 
-        void AddScores(int moment, int place, FeatureMatrix[] matrices, IClassifier[] classifiers)
+        void AddScores(int moment, int place, FeatureMatrix[] matrices, IClassifier[] classifiers, Func<Labeling, IClassifier, ClassificationScore>? read = null)
         {
             var found = scores[moment][place] = new ClassificationScore[cohort.Labelings.Count * matrices.Length * classifiers.Length];
             int next = 0;
@@ -201,7 +213,7 @@ public static class ZooAnalysis
                     foreach (IClassifier classifier in classifiers)
                     {
                         int index = next++;
-                        work.Add(() => found[index] = MomentScores.Classify(matrix, labeling, cohort, classifier, options));
+                        work.Add(() => found[index] = read is null ? MomentScores.Classify(matrix, labeling, cohort, classifier, options) : read(labeling, classifier));
                     }
                 }
             }

@@ -45,7 +45,7 @@ internal sealed class CommandContext(bool json, ImageLibrary images, TextWriter 
         }
         catch (OperationCanceledException)
         {
-            return Fail("stopped; nothing is lost. Called again, train, regrow, publish and import go on where they stopped; any other command begins anew", ExitCodes.Failed);
+            return Fail("stopped; nothing is lost. Called again, train, regrow, publish, import and an analysis on a cluster go on where they stopped; any other command begins anew", ExitCodes.Failed);
         }
         catch (Exception problem) when (problem is IOException or UnauthorizedAccessException or OutOfMemoryException)
         {

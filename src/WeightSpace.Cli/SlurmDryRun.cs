@@ -39,7 +39,8 @@ internal static class SlurmDryRun
         });
     }
 
-    private static SlurmLimits Limits(CommandContext context, SlurmSettings settings)
+    /// <summary>The cluster's limits; where it would not take the jobs, people are told, and the limits are those of a cluster that sets none.</summary>
+    public static SlurmLimits Limits(CommandContext context, SlurmSettings settings)
     {
         try
         {

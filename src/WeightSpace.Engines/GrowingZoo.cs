@@ -23,7 +23,7 @@ public sealed class GrowingZoo : IDisposable
 
     /// <summary>Whether a folder holds this experiment's complete zoo, and nothing is left to be cleared up. Throws <see cref="InputException"/> when it holds another zoo.</summary>
     public static bool IsThere(Experiment experiment, string folder) =>
-        IsComplete(folder, experiment) && !Directory.Exists(WorkFolder(folder)) && !Directory.Exists(RemovedName(WorkFolder(folder)));
+        IsComplete(folder, experiment) && !Directory.Exists(WorkFolder(folder)) && !Directory.Exists(WorkRemoval.RemovedName(WorkFolder(folder)));
 
     /// <summary>
     /// Claims the folder of a zoo that is to grow, or goes on growing; null where it holds this experiment's complete zoo. Throws <see cref="InputException"/> when the folder belongs to
@@ -49,7 +49,7 @@ public sealed class GrowingZoo : IDisposable
             // Another process may have completed it between the first look and the claim; or it was killed before it could clear up.
             if (IsComplete(folder, experiment))
             {
-                RemoveWork(work);
+                WorkRemoval.Remove(work);
                 claim.Dispose();
                 return null;
             }
@@ -106,7 +106,7 @@ public sealed class GrowingZoo : IDisposable
     public void Complete(Func<int, IEnumerable<UnitResult>> results, Action<long>? progress, CancellationToken stop)
     {
         ZooWriter.Write(_folder, Plan.Experiment, Enumerable.Range(0, Plan.Groups).SelectMany(group => UnitResult.Join(results(group))), progress, stop);
-        RemoveWork(Work);
+        WorkRemoval.Remove(Work);
     }
 
     public void Dispose() => _claim.Dispose();
@@ -140,16 +140,4 @@ public sealed class GrowingZoo : IDisposable
     }
 
     private static IOException NotMade(string folder, Exception error) => new($"{folder}: the zoo's folder could not be made: {error.Message}", error);
-
-    private static string RemovedName(string work) => work + ".removed";
-
-    /// <summary>Moved away first, in one step, so that a process that comes meanwhile finds either all of the folder or none.</summary>
-    private static void RemoveWork(string work)
-    {
-        string removed = RemovedName(work);
-        if (Directory.Exists(removed))
-            Directory.Delete(removed, recursive: true);
-        Directory.Move(work, removed);
-        Directory.Delete(removed, recursive: true);
-    }
 }

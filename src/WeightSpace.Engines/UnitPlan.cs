@@ -118,21 +118,30 @@ public sealed class UnitPlan
             && int.TryParse(parts.Length == 2 ? parts[1] : "0", NumberStyles.None, CultureInfo.InvariantCulture, out int unit) && Name(group, unit) == name ? (group, unit) : null;
     }
 
-    public string UnitFolder => Path.Combine(_work, "units");
+    /// <summary>Where in a folder of work the units stand.</summary>
+    public static string UnitFolderOf(string work) => Path.Combine(work, "units");
 
-    public string ResultFolder => Path.Combine(_work, "results");
+    /// <summary>Where in a folder of work the results stand.</summary>
+    public static string ResultFolderOf(string work) => Path.Combine(work, "results");
+
+    public string UnitFolder => UnitFolderOf(_work);
+
+    public string ResultFolder => ResultFolderOf(_work);
 
     public string UnitPath(int group, int unit) => Path.Combine(UnitFolder, Name(group, unit) + ".json");
 
     public string ResultPath(int group, int unit) => Path.Combine(ResultFolder, Name(group, unit) + ".safetensors");
 
     /// <summary>Makes the folders of all units and results.</summary>
-    public void MakeFolders()
+    public void MakeFolders() => MakeFolders(_work, Groups);
+
+    /// <summary>Makes the folders of the units and results of so many groups.</summary>
+    public static void MakeFolders(string work, int groups)
     {
-        for (int group = 0; group < Groups; group += GroupsPerFolder)
+        for (int group = 0; group < groups; group += GroupsPerFolder)
         {
-            Directory.CreateDirectory(Path.Combine(UnitFolder, Folder(group)));
-            Directory.CreateDirectory(Path.Combine(ResultFolder, Folder(group)));
+            Directory.CreateDirectory(Path.Combine(UnitFolderOf(work), Folder(group)));
+            Directory.CreateDirectory(Path.Combine(ResultFolderOf(work), Folder(group)));
         }
     }
 

@@ -76,6 +76,17 @@ public sealed unsafe class FloatRows : IDisposable
         return means;
     }
 
+    /// <summary>A copy of some neighbouring rows.</summary>
+    public FloatRows Part(int first, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(first);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Count - first);
+        var part = new FloatRows(count, Columns);
+        for (int row = 0; row < count; row++)
+            this[first + row].CopyTo(part[row]);
+        return part;
+    }
+
     /// <summary>The first rows turned over: row c of the result is column c of them, [Columns, rows].</summary>
     public FloatRows Transposed(int rows)
     {

@@ -63,13 +63,55 @@ public sealed class GramMatrix
         int stride = Math.Max(rows.Count, room);
         float[] gram = HugePages.Allocate(stride * stride);
         RowProducts.Symmetric(rows, (in ProductTile tile) => Store(tile, gram, stride), cancellation);
-        for (int i = 0; i < rows.Count; i++)
-        {
-            float norm = gram[(i * stride) + i];
-            if (!float.IsFinite(norm))
-                throw new ArgumentException($"row {i} has norm {norm} squared; expected finite values of magnitude below 1e18", nameof(rows));
-        }
+        RequireFiniteNorms(gram, rows.Count, stride, nameof(rows));
         return new GramMatrix(rows.Count, stride, gram);
+    }
+
+    /// <summary>
+    /// Some neighbouring rows by some others: the entries, bit for bit, that the matrix of all rows has there. From blocks that cover the entries (i, j) with i &lt;= j, <see cref="Join"/> makes the whole.
+    /// </summary>
+    public static GramBlock ComputeBlock(FloatRows rows, int firstRow, int count, int firstColumn, int columns, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        RequireBlock(rows.Count, firstRow, count, firstColumn, columns);
+        var values = new float[count * columns];
+        using FloatRows left = rows.Part(firstRow, count);
+        if (firstRow == firstColumn && count == columns)
+        {
+            RowProducts.Symmetric(left, (in ProductTile tile) => Store(tile, values, columns), cancellation);
+            return new GramBlock(firstRow, count, firstColumn, columns, values);
+        }
+        using FloatRows right = rows.Part(firstColumn, columns);
+        RowProducts.Inner(left, right, (in ProductTile tile) =>
+        {
+            for (int i = 0; i < tile.Rows; i++)
+                DenseVectors.Narrow(tile[i], values.AsSpan(((tile.FirstRow + i) * columns) + tile.FirstColumn, tile.Columns));
+        }, cancellation);
+        return new GramBlock(firstRow, count, firstColumn, columns, values);
+    }
+
+    /// <summary>The matrix of <paramref name="count"/> rows from blocks of it that hold, each once, the entries (i, j) with i &lt;= j; the rest is mirrored.</summary>
+    /// <exception cref="ArgumentException">An entry is in no block or a block does not fit, or a row's norm is not finite.</exception>
+    public static unsafe GramMatrix Join(int count, IEnumerable<GramBlock> blocks)
+    {
+        RequireCount(count);
+        float[] gram = HugePages.Allocate(count * count);
+        gram.AsSpan().Fill(float.NaN); // no inner product of rows with finite norms
+        foreach (GramBlock block in blocks)
+        {
+            RequireBlock(count, block.FirstRow, block.Rows, block.FirstColumn, block.Columns);
+            if (block.Values.Length != block.Rows * block.Columns)
+                throw new ArgumentException($"{block.Values.Length} values for a block of [{block.Rows}, {block.Columns}]; expected rows * columns", nameof(blocks));
+            for (int i = 0; i < block.Rows; i++)
+                block.Values.AsSpan(i * block.Columns, block.Columns).CopyTo(gram.AsSpan(((block.FirstRow + i) * count) + block.FirstColumn));
+            if (block.FirstRow == block.FirstColumn)
+                continue;
+            fixed (float* target = gram, source = block.Values)
+                LaneTranspose.Run(source, block.Rows, block.Columns, block.Columns, target + ((nint)block.FirstColumn * count) + block.FirstRow, count);
+        }
+        RequireFiniteNorms(gram, count, count, nameof(blocks));
+        int missing = Array.FindIndex(gram, float.IsNaN);
+        return missing < 0 ? new GramMatrix(count, count, gram) : throw new ArgumentException($"no block holds the entry ({missing / count}, {missing % count})", nameof(blocks));
     }
 
     /// <summary>Writes the entries (i, j), i &lt;= j, of a tile, and (j, i).</summary>
@@ -194,6 +236,24 @@ public sealed class GramMatrix
         return (values, _stride);
     }
 
+    private static void RequireFiniteNorms(float[] gram, int count, int stride, string parameter)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            float norm = gram[(i * stride) + i];
+            if (!float.IsFinite(norm))
+                throw new ArgumentException($"row {i} has norm {norm} squared; expected finite values of magnitude below 1e18", parameter);
+        }
+    }
+
+    /// <summary>A block lies on the diagonal, being square, or above it.</summary>
+    private static void RequireBlock(int count, int firstRow, int rows, int firstColumn, int columns)
+    {
+        bool isInside = firstRow >= 0 && rows > 0 && columns > 0 && rows <= count - firstRow && columns <= count - firstColumn && (long)rows * columns <= Array.MaxLength;
+        if (!isInside || (firstRow == firstColumn ? rows != columns : firstRow + rows > firstColumn))
+            throw new ArgumentException($"a block of [{rows}, {columns}] from ({firstRow}, {firstColumn}) on of [{count}, {count}]; expected a square on the diagonal, or one that lies above it");
+    }
+
     private static void RequireCount(int count)
     {
         const int most = 46340; // the largest square below 2^31, the most elements of an array
@@ -201,3 +261,6 @@ public sealed class GramMatrix
             throw new ArgumentException($"a Gram matrix of {count} rows; expected at most {most}", nameof(count));
     }
 }
+
+/// <summary>Entries of a Gram matrix, row-major [Rows, Columns], from (FirstRow, FirstColumn) on.</summary>
+public sealed record GramBlock(int FirstRow, int Rows, int FirstColumn, int Columns, float[] Values);

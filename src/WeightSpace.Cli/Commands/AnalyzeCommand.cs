@@ -24,7 +24,12 @@ internal static class AnalyzeCommand
         var trees = new Option<int>("--trees") { Description = "Trees of a random forest.", HelpName = "N", DefaultValueFactory = _ => defaults.Trees };
         var networks = new Option<int>("--max-networks") { Description = "Networks of one architecture that are analysed; of a larger zoo, initial seeds are drawn.", HelpName = "N", DefaultValueFactory = _ => defaults.MaxNetworks };
         var power = new Option<int>("--power") { Description = "Random choices of networks behind each point of a power curve of the tests of changed data; 0 for no curves.", HelpName = "DRAWS", DefaultValueFactory = _ => defaults.PowerDraws };
-        var command = new Command("analyze", "Ask a zoo's weights which networks learned the same thing.") { folder, output, seed, permutations, trees, networks, power };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Slurm: only say how many units and core-hours it would be." };
+        Option<string> engine = SlurmOptions.EngineOption("What computes the inner products and scores: local (this machine) or slurm (a cluster; docs/slurm.md). No number depends on it.");
+        var slurm = new SlurmOptions("inner products reach", "the analysis ends with an error");
+        var command = new Command("analyze", "Ask a zoo's weights which networks learned the same thing.") { folder, output, seed, permutations, trees, networks, power, dryRun, engine };
+        foreach (Option option in slurm.All)
+            command.Add(option);
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             var options = new AnalysisOptions
@@ -35,10 +40,24 @@ internal static class AnalyzeCommand
                 Trees = TrainCommand.Positive(parsed, trees),
                 MaxNetworks = TrainCommand.Positive(parsed, networks),
             };
-            string zoo = parsed.GetRequiredValue(folder);
-            (AnalysisResult result, Answer answer) = Analyze(run, zoo, parsed.GetValue(output) ?? zoo, options);
-            Conclude(run.Text, result);
-            return answer;
+            string zoo = parsed.GetRequiredValue(folder), into = parsed.GetValue(output) ?? zoo;
+            bool isSlurm = slurm.IsChosen(parsed, engine, [], "");
+            if (parsed.GetValue(dryRun))
+                return isSlurm ? ClusterAnalysis.DryRun(run, zoo, into, options, slurm, parsed) : throw new InputException($"{dryRun.Name}: this is an option of {engine.Name} slurm; leave it out");
+            if (!isSlurm)
+            {
+                (AnalysisResult found, Answer answer) = Analyze(run, zoo, into, options);
+                Conclude(run.Text, found);
+                return answer;
+            }
+            Answer written = default;
+            if (ClusterAnalysis.Run(run, zoo, into, options, slurm, parsed, found => written = Write(run, found, into)) is { } result)
+            {
+                Conclude(run.Text, result);
+                return written;
+            }
+            run.Text.WriteLine($"{into}: the jobs are with Slurm; `weightspace status {into}` says how far they are, the same call goes on and writes the report, `weightspace stop {into}` ends them");
+            return new Answer(new JsonObject { ["analysis"] = into, ["submitted"] = true });
         }));
         return command;
     }
@@ -53,13 +72,19 @@ internal static class AnalyzeCommand
         AnalysisResult result;
         using (ProgressLine progress = context.Progress())
             result = ZooAnalysis.Run(ZooPopulation.Of(zoo), options, new AnalysisReporter(progress), context.Stop);
+        return (result, Write(context, result, output));
+    }
+
+    /// <summary>Writes the report and its numbers.</summary>
+    private static Answer Write(CommandContext context, AnalysisResult result, string output)
+    {
         MakeFolder(output);
         string html = Path.Combine(output, ReportName), numbers = Path.Combine(output, NumbersName);
         byte[] json = AnalysisJson.Write(result);
         AtomicFile.Write(numbers, stream => stream.Write(json));
         WritePage(html, writer => HtmlReport.Write(result, writer));
         context.Text.WriteLine($"{html}: the report; {numbers}: its numbers");
-        return (result, new Answer(new JsonObject { ["report"] = html, ["analysis"] = numbers, ["result"] = JsonNode.Parse(json) }));
+        return new Answer(new JsonObject { ["report"] = html, ["analysis"] = numbers, ["result"] = JsonNode.Parse(json) });
     }
 
     /// <summary>Writes a page, whole or not at all.</summary>

@@ -14,7 +14,6 @@ internal static class TrainCommand
 {
     private const int DefaultUnit = 8;
     private const int MaxThreads = 1024;
-    private const string Local = "local", Slurm = "slurm";
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
@@ -25,19 +24,15 @@ internal static class TrainCommand
         var unitSteps = new Option<long?>("--unit-steps") { Description = "Steps of training to a work unit; a network that needs more goes on in the next unit, from a snapshot. No result depends on it. Default: a unit trains its networks to their end.", HelpName = "N" };
         var subset = new Option<int?>("--subset") { Description = "Only the first so many networks of each class (those that differ in nothing but their seeds): the zoo that publish calls this subset. Default: all.", HelpName = "N" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say how many networks, parameters, FLOPs and bytes it would be, and how long it would take here." };
-        Option<string> engine = new Option<string>("--engine") { Description = "What trains: local (this machine) or slurm (a cluster; docs/slurm.md). No result depends on it, and one finishes what another began.", HelpName = "NAME", DefaultValueFactory = _ => Local };
-        var slurm = new SlurmOptions();
+        Option<string> engine = SlurmOptions.EngineOption("What trains: local (this machine) or slurm (a cluster; docs/slurm.md). No result depends on it, and one finishes what another began.");
+        var slurm = new SlurmOptions("training reaches", "the network that it stands at counts as failed");
         var command = new Command("train", "Train the networks of an experiment into a zoo.") { experiment, output, threads, unit, unitSteps, subset, dryRun, engine };
         foreach (Option option in slurm.All)
             command.Add(option);
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             int threadCount = Threads(parsed, threads), unitSize = Positive(parsed, unit);
-            bool isSlurm = IsSlurm(parsed, engine);
-            if (!isSlurm && slurm.Given(parsed).FirstOrDefault() is { } useless)
-                throw new InputException($"{useless}: this is an option of {engine.Name} {Slurm}, and the engine is {Local}; add {engine.Name} {Slurm}, or leave it out");
-            if (isSlurm && new Option[] { threads, unit, unitSteps }.FirstOrDefault(option => parsed.GetResult(option) is { Implicit: false }) is { } local)
-                throw new InputException($"{local.Name}: this is an option of {engine.Name} {Local}, and the engine is {Slurm}, which runs a unit on one core and cuts units by {slurm.UnitMinutes}; leave it out");
+            bool isSlurm = slurm.IsChosen(parsed, engine, [threads, unit, unitSteps], $"runs a unit on one core and cuts units by {slurm.UnitMinutes}");
             string path = parsed.GetRequiredValue(experiment);
             Experiment loaded = Experiment.Load(path, run.Images);
             if (parsed.GetValue(subset) is { } networks)
@@ -51,13 +46,6 @@ internal static class TrainCommand
         }));
         return command;
     }
-
-    private static bool IsSlurm(ParseResult parsed, Option<string> engine) => parsed.GetRequiredValue(engine) switch
-    {
-        Local => false,
-        Slurm => true,
-        var other => throw new InputException($"{engine.Name}: found '{other}', expected {Local} or {Slurm}"),
-    };
 
     private static Answer GrowOnCluster(CommandContext context, Experiment experiment, string folder, SlurmOptions options, ParseResult parsed)
     {

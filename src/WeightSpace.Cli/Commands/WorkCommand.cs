@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using WeightSpace.Analysis.Parts;
 using WeightSpace.Engines;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
@@ -13,17 +14,19 @@ internal static class WorkCommand
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        Argument<string> unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file." }.AsPath();
+        Argument<string> unit = new Argument<string>("UNIT") { Description = "The work unit, a JSON file: networks to train, or parts of an analysis." }.AsPath();
         Argument<string> result = new Argument<string>("RESULT") { Description = "The result to write, a safetensors file." }.AsPath();
-        var minutes = new Option<double?>("--minutes") { Description = "After so long, hand in what there is, which is always a little; the result says where the next unit goes on. Default: all networks are trained to their end.", HelpName = "MINUTES" };
-        var careful = new Option<bool>("--careful") { Description = "Put the state down after every network, not only twice a minute." };
+        var minutes = new Option<double?>("--minutes") { Description = "After so long, hand in what there is, which is always a little; the result says where the next unit goes on. Default: all networks are trained to their end. Parts of an analysis are always all done.", HelpName = "MINUTES" };
+        var careful = new Option<bool>("--careful") { Description = "Put the state down after every network, not only twice a minute; parts of an analysis have none." };
         var once = new Option<bool>("--once") { Description = "Do nothing where the unit's result is there and whole, and refuse while another process is at work on it." };
         var quiet = new Option<bool>("--quiet") { Description = "Show no progress." };
-        var command = new Command("work", "Train one work unit, from a file to a file. Engines call this.") { unit, result, minutes, careful, once, quiet };
+        var command = new Command("work", "Do one work unit, from a file to a file: train its networks, or compute its part of an analysis. Engines call this.") { unit, result, minutes, careful, once, quiet };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             string unitPath = parsed.GetRequiredValue(unit), resultPath = parsed.GetRequiredValue(result);
             TimeSpan? limit = Limit(parsed.GetValue(minutes), minutes.Name);
+            if (AnalysisUnit.IsOne(unitPath))
+                return Analyse(run, unitPath, resultPath, parsed.GetValue(once), parsed.GetValue(quiet));
             WorkUnit work = WorkUnit.Read(unitPath);
             using FileStream? claim = parsed.GetValue(once) ? UnitClaim.Take(resultPath) : null;
             if (claim is not null && ReadWhole(resultPath, work) is { } before)
@@ -40,6 +43,22 @@ internal static class WorkCommand
             return Tell(run, work, resultPath, done, "");
         }));
         return command;
+    }
+
+    /// <summary>Parts of an analysis, handed in all at once: the unit was cut to be short.</summary>
+    private static Answer Analyse(CommandContext context, string unitPath, string resultPath, bool once, bool isQuiet)
+    {
+        using FileStream? claim = once ? UnitClaim.Take(resultPath) : null;
+        string more = ", which were there already";
+        AnalysisUnit unit = AnalysisUnit.Read(unitPath);
+        if (!once || !AnalysisUnitResult.IsWhole(resultPath, unit))
+        {
+            more = "";
+            using ProgressLine progress = context.Progress();
+            UnitWorker.Run(unitPath, resultPath, isQuiet ? null : (done, all) => progress.Report("computing", done, all, $"{Units.Count(done)} of {Units.Count(all)} parts", rate: null), context.Stop);
+        }
+        context.Text.WriteLine($"{resultPath}: {unit.Blocks.Count} blocks of inner products and {unit.Scores.Count} scores{more}");
+        return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = unit.Digest, ["blocks"] = unit.Blocks.Count, ["scores"] = unit.Scores.Count });
     }
 
     private static TimeSpan? Limit(double? minutes, string option) =>

@@ -23,11 +23,9 @@ public abstract class ArrayWork
     /// <summary>The subset of an experiment that this is about; null: all of it, or it is about none.</summary>
     public virtual int? NetworksPerClass => null;
 
-    public string UnitFolder => Path.Combine(Folder, "units");
+    public string ResultFolder => UnitPlan.ResultFolderOf(Folder);
 
-    public string ResultFolder => Path.Combine(Folder, "results");
-
-    public string UnitPath(int group, int unit) => Path.Combine(UnitFolder, UnitPlan.Name(group, unit) + ".json");
+    public string UnitPath(int group, int unit) => Path.Combine(UnitPlan.UnitFolderOf(Folder), UnitPlan.Name(group, unit) + ".json");
 
     public string ResultPath(int group, int unit) => Path.Combine(ResultFolder, UnitPlan.Name(group, unit) + ".safetensors");
 

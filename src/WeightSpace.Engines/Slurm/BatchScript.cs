@@ -46,6 +46,8 @@ public static class BatchScript
             unit="${line% *}" attempt="${line##* }"
             careful=""
             [ "$attempt" -gt 1 ] && careful=--careful
+            # One core was asked for, whatever the node has.
+            export DOTNET_PROCESSOR_COUNT=1
             {{Shell(program)}} work "units/$unit.json" "results/$unit.safetensors" --once --quiet --minutes {{settings.Minutes.ToString("0.####", CultureInfo.InvariantCulture)}} $careful{{data}} &
             worker=$!
             # Asked to end, the worker puts down where it stands; the signal ends the wait, not the worker.

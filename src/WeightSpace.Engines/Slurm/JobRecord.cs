@@ -100,7 +100,7 @@ public sealed class JobRecord
             }
             catch (Exception error) when (error is JsonException or InvalidDataException or FormatException)
             {
-                throw new InputException($"{folder.Record}: line {i + 1}: the record of the zoo's jobs cannot be read: {error.Message}; cancel the jobs by hand (scancel), remove {folder.Root} and train again: what is done stays", error);
+                throw new InputException($"{folder.Record}: line {i + 1}: the record of the jobs cannot be read: {error.Message}; cancel them by hand (scancel), remove {folder.Root} and call the same command again: what is done stays", error);
             }
         }
         if (record is null)

@@ -96,9 +96,10 @@ public sealed class SlurmEngine
 
     /// <summary>Does work until every group's results are there and whole; false where it is with Slurm now, <paramref name="isDetached"/>. The caller has claimed its folder. Throws as <see cref="Grow"/> does.</summary>
     /// <param name="isWhole">Reads a group's results, every byte of them, and removes a damaged one.</param>
-    public static bool Run(ArrayWork work, Func<int, bool> isWhole, SlurmSettings settings, SlurmCommands commands, Func<string> program, TimeProvider time, Action<ZooProgress>? progress, Action<string> say, bool isDetached, CancellationToken stop)
+    /// <param name="limits">What <see cref="ClusterCheck"/> found, before anything was begun.</param>
+    public static bool Run(ArrayWork work, Func<int, bool> isWhole, SlurmSettings settings, SlurmCommands commands, SlurmLimits limits, Func<string> program, TimeProvider time, Action<ZooProgress>? progress, Action<string> say, bool isDetached, CancellationToken stop)
     {
-        var engine = new SlurmEngine(work, settings, commands, ClusterCheck.Check(commands, settings), program, time, progress, say, stop);
+        var engine = new SlurmEngine(work, settings, commands, limits, program, time, progress, say, stop);
         return engine.Run(isDetached, () =>
         {
             for (int group = 0; group < work.Groups; group++)

@@ -2,9 +2,12 @@ using System.Globalization;
 
 namespace WeightSpace.Engines.Slurm;
 
-/// <summary>Where the engine keeps its files: <c>work/slurm/</c> of the zoo.</summary>
+/// <summary>Where the engine keeps its files: <c>slurm/</c> in the folder of what is under way, a zoo's <c>work/</c> or an analysis's.</summary>
 public sealed class SlurmFolder(string work)
 {
+    /// <summary>The folder of an analysis under way, beside what it is to write.</summary>
+    public static string AnalysisFolder(string output) => Path.Combine(output, "analysis.work");
+
     public string Work { get; } = Path.GetFullPath(work);
 
     public string Root => Path.Combine(Work, "slurm");

@@ -4,7 +4,13 @@ using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Engines.Slurm;
 
-/// <summary>How far a zoo on a cluster is: counts of units by what they do, and of networks.</summary>
+/// <summary>What tells how far work on a cluster is, without doing any.</summary>
+/// <param name="Folder">The folder of units and results.</param>
+/// <param name="Count">Networks of a group, or in what else the work is counted.</param>
+/// <param name="CountEnded">How many of them a result has, by its header; null where it is none.</param>
+public sealed record WorkCounts(string Folder, int Groups, int Networks, Func<int, int> Count, Func<string, int?> CountEnded);
+
+/// <summary>How far a zoo on a cluster is: counts of units by what they do, and of networks. Of an analysis, a network is a unit.</summary>
 /// <param name="Units">Units known so far; a network that takes longer than one has more of them later.</param>
 /// <param name="Waiting">Units whose job is in the queue.</param>
 /// <param name="Running">Units whose job is running.</param>
@@ -31,45 +37,57 @@ public sealed record SlurmStatus(int Units, int Done, int Waiting, int Running, 
         if (record.NetworksPerClass is { } perClass)
             experiment = experiment.Subset(perClass);
         UnitPlan plan = UnitPlan.Read(experiment, folder.Work);
-        (int[] units, int done, int networks, double? perHour) = ReadResults(plan, time.GetUtcNow().UtcDateTime);
+        return Read(new WorkCounts(folder.Work, plan.Groups, experiment.Networks.Count, plan.Count, UnitResult.CountEnded), commands, time);
+    }
+
+    /// <summary>Looks at work on a cluster, and leaves it as it is. Throws <see cref="InputException"/> where none was submitted.</summary>
+    public static SlurmStatus Read(WorkCounts work, SlurmCommands commands, TimeProvider time)
+    {
+        var folder = new SlurmFolder(work.Folder);
+        JobRecord record = JobRecord.Read(folder) ?? throw new InputException($"{work.Folder}: nothing was submitted to a cluster here");
+        (int[] units, int done, int networks, double? perHour) = ReadResults(work, time.GetUtcNow().UtcDateTime);
         (IReadOnlyList<SlurmJob> queue, string? trouble) = Queue(commands, record);
-        (int waiting, int running, double runningSeconds) = CountJobs(record, queue, plan, units);
+        (int waiting, int running, double runningSeconds) = CountJobs(record, queue, work.Groups, units);
         (double seconds, int failures, Dictionary<string, int> byNode) = ReadTimes(folder.Times);
-        int left = experiment.Networks.Count - networks;
-        return new SlurmStatus(plan.Groups, done, waiting, running, plan.Groups - done - waiting - running, experiment.Networks.Count, networks, perHour, (seconds + runningSeconds) / 3600,
+        int left = work.Networks - networks;
+        return new SlurmStatus(work.Groups, done, waiting, running, work.Groups - done - waiting - running, work.Networks, networks, perHour, (seconds + runningSeconds) / 3600,
             perHour > 0 ? left / perHour * 3600 : null, failures, Most(queue.Where(job => job.State == "PENDING").GroupBy(job => job.Reason).Select(group => (group.Key, group.Sum(job => Math.Max(1, job.Count))))),
             ReadErrors(folder.Errors), Most(byNode.Select(pair => (pair.Key, pair.Value))), trouble);
     }
 
-    /// <summary>The files of a zoo on a cluster. Throws <see cref="InputException"/> where it is none, or complete.</summary>
+    /// <summary>The files of a zoo on a cluster, or of an analysis. Throws <see cref="InputException"/> where there is none, or the zoo is complete.</summary>
     public static (SlurmFolder Folder, JobRecord Record) Find(string zoo)
     {
         var folder = new SlurmFolder(GrowingZoo.WorkFolder(zoo));
         if (JobRecord.Read(folder) is { } record)
             return (folder, record);
+        var analysis = new SlurmFolder(SlurmFolder.AnalysisFolder(zoo));
+        if (JobRecord.Read(analysis) is { } ofAnalysis)
+            return (analysis, ofAnalysis);
         throw new InputException(File.Exists(Path.Combine(zoo, ZooManifest.FileName)) ? $"{zoo}: this zoo is complete; `weightspace info {zoo}` tells what is in it"
-            : Directory.Exists(folder.Work) ? $"{zoo}: this zoo is growing, but not on a cluster (there is no {folder.Record})" : $"{zoo}: there is no zoo that is growing on a cluster");
+            : Directory.Exists(folder.Work) ? $"{zoo}: this zoo is growing, but not on a cluster (there is no {folder.Record})" : $"{zoo}: there is no zoo that is growing on a cluster, and no analysis");
     }
 
     /// <summary>Of each group how many units have results and whether it is done, by the headers of the results.</summary>
-    private static (int[] Units, int Done, int Networks, double? PerHour) ReadResults(UnitPlan plan, DateTime now)
+    private static (int[] Units, int Done, int Networks, double? PerHour) ReadResults(WorkCounts work, DateTime now)
     {
-        int[] units = new int[plan.Groups], ended = new int[plan.Groups];
+        int[] units = new int[work.Groups], ended = new int[work.Groups];
+        string resultFolder = UnitPlan.ResultFolderOf(work.Folder);
         var results = new List<(DateTime At, int Networks)>();
-        for (int first = 0; first < plan.Groups; first += UnitPlan.GroupsPerFolder)
+        for (int first = 0; first < work.Groups; first += UnitPlan.GroupsPerFolder)
         {
-            string folder = Path.GetDirectoryName(plan.ResultPath(first, 0))!;
+            string folder = Path.GetDirectoryName(Path.Combine(resultFolder, UnitPlan.Name(first, 0)))!;
             foreach (FileInfo file in new DirectoryInfo(folder).EnumerateFiles("*.safetensors"))
             {
-                string name = Path.GetRelativePath(plan.ResultFolder, file.FullName)[..^".safetensors".Length];
-                if (UnitPlan.Parse(name) is not { } unit || unit.Group >= plan.Groups || UnitResult.CountEnded(file.FullName) is not { } networks)
+                string name = Path.GetRelativePath(resultFolder, file.FullName)[..^".safetensors".Length];
+                if (UnitPlan.Parse(name) is not { } unit || unit.Group >= work.Groups || work.CountEnded(file.FullName) is not { } networks)
                     continue;
                 units[unit.Group]++;
                 ended[unit.Group] += networks;
                 results.Add((file.LastWriteTimeUtc, networks));
             }
         }
-        int done = Enumerable.Range(0, plan.Groups).Count(group => ended[group] >= plan.Count(group));
+        int done = Enumerable.Range(0, work.Groups).Count(group => ended[group] >= work.Count(group));
         // Units of one length end together, so the span begins before the first result: at the last one that does not count any more, or an hour ago.
         DateTime since = results.Count == 0 ? now : Max(results.Min(result => result.At), now.AddHours(-1));
         int counted = results.Where(result => result.At > since).Sum(result => result.Networks);
@@ -92,7 +110,7 @@ public sealed record SlurmStatus(int Units, int Done, int Waiting, int Running, 
     }
 
     /// <summary>Units with a job that waits or runs, each counted once, and for how long those that run have been at it.</summary>
-    private static (int Waiting, int Running, double Seconds) CountJobs(JobRecord record, IReadOnlyList<SlurmJob> queue, UnitPlan plan, int[] units)
+    private static (int Waiting, int Running, double Seconds) CountJobs(JobRecord record, IReadOnlyList<SlurmJob> queue, int groups, int[] units)
     {
         var byJob = record.Batches.Where(batch => batch.Job is not null).ToDictionary(batch => record.JobName(batch.Number), batch => batch);
         var counted = new HashSet<int>();
@@ -108,7 +126,7 @@ public sealed record SlurmStatus(int Units, int Done, int Waiting, int Running, 
                 for (int element = from; element <= to && element < batch.Units.Count; element++)
                 {
                     (int group, int unit, _) = batch.Units[element];
-                    if (group >= plan.Groups || unit < units[group] || !counted.Add(group))
+                    if (group >= groups || unit < units[group] || !counted.Add(group))
                         continue;
                     (waiting, running) = job.State == "RUNNING" ? (waiting, running + 1) : (waiting + 1, running);
                 }

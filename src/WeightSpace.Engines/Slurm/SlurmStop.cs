@@ -3,10 +3,10 @@ using WeightSpace.Zoos.Formats;
 
 namespace WeightSpace.Engines.Slurm;
 
-/// <summary>Ends the jobs of a zoo; what is done stays.</summary>
+/// <summary>Ends the jobs of a zoo or an analysis; what is done stays.</summary>
 public static class SlurmStop
 {
-    /// <summary>Asks a submitter that is at work to end, waits for it, and cancels the jobs; how many elements. Throws <see cref="InputException"/> where the zoo is not on a cluster, or the submitter does not end.</summary>
+    /// <summary>Asks a submitter that is at work to end, waits for it, and cancels the jobs; how many elements. Throws <see cref="InputException"/> where nothing of the folder is on a cluster, or the submitter does not end.</summary>
     public static int Stop(string zoo, SlurmCommands commands, TimeProvider time, TimeSpan patience, CancellationToken stop)
     {
         (SlurmFolder folder, _) = SlurmStatus.Find(zoo);
@@ -30,7 +30,7 @@ public static class SlurmStop
         {
             try
             {
-                return FolderClaim.Take(work, "growing this zoo");
+                return FolderClaim.Take(work, "at work in this folder");
             }
             catch (InputException) when (time.GetElapsedTime(began) < patience)
             {

@@ -34,6 +34,41 @@ public sealed class GramMatrixTests
         }
     }
 
+    /// <summary>However the rows are divided, ends that are no whole tiles among them.</summary>
+    [Theory]
+    [InlineData(1, 1, 17)]
+    [InlineData(5, 5, 3)]
+    [InlineData(50, 3, 700)]
+    [InlineData(97, 2, 513)]
+    [InlineData(230, 4, 300)]
+    public void Blocks_joined_have_the_bits_of_the_whole(int rows, int parts, int columns)
+    {
+        FeatureMatrix x = Shifted(rows, columns, 7);
+        using FloatRows centred = FloatRows.Copy(x.Values, rows, columns, centre: true);
+        var whole = GramMatrix.Compute(x.Values, rows, columns, centre: true);
+        int Start(int part) => rows * part / parts;
+        var places = Enumerable.Range(0, parts).SelectMany(row => Enumerable.Range(row, parts - row).Select(column => (row, column))).ToList();
+        GramBlock Block((int Row, int Column) at) => GramMatrix.ComputeBlock(centred, Start(at.Row), Start(at.Row + 1) - Start(at.Row), Start(at.Column), Start(at.Column + 1) - Start(at.Column), TestContext.Current.CancellationToken);
+        var joined = GramMatrix.Join(rows, Enumerable.Reverse(places).Select(Block));
+        for (int i = 0; i < rows; i++)
+            Assert.True(whole.Row(i).SequenceEqual(joined.Row(i)), $"row {i}");
+        Assert.Throws<ArgumentException>(() => GramMatrix.Join(rows, places.SkipLast(1).Select(Block)));
+        if (parts > 1)
+            Assert.Contains("no block holds the entry (0, ", Assert.Throws<ArgumentException>(() => GramMatrix.Join(rows, places.Where(at => at != (0, 1)).Select(Block))).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(3, 2, 0, 2)]
+    [InlineData(0, 2, 0, 3)]
+    [InlineData(0, 3, 2, 2)]
+    [InlineData(-1, 2, 2, 2)]
+    [InlineData(0, 2, 4, 2)]
+    public void A_block_below_the_diagonal_or_beyond_the_end_is_refused(int firstRow, int rows, int firstColumn, int columns)
+    {
+        using var x = FloatRows.Copy(Shifted(5, 4, 1).Values, 5, 4, centre: false);
+        Assert.Throws<ArgumentException>(() => GramMatrix.ComputeBlock(x, firstRow, rows, firstColumn, columns, TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public void Order_of_rows_changes_nothing_but_the_order()
     {

@@ -10,6 +10,12 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
     // Some 2 s of work to a unit, looked at every second.
     private static readonly string[] s_options = ["--engine", "slurm", "--core-gflops", "0.1", "--unit-minutes", "0.05", "--poll", "0.5", "--back-off", "2"];
 
+    // Inner products at a rate that makes units of a few blocks.
+    private static readonly string[] s_analysis = ["--engine", "slurm", "--core-gflops", "0.001", "--unit-minutes", "0.05", "--time", "3", "--poll", "0.5", "--back-off", "2"];
+
+    // Little of what is computed on this machine.
+    private static readonly string[] s_little = ["--permutations", "2", "--trees", "5", "--json"];
+
     private readonly Folder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -99,6 +105,66 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
     }
 
     [Fact]
+    public void AnAnalysisOnTheClusterIsTheLocalOne()
+    {
+        string zoo = GrowZoo();
+        SortedDictionary<string, string> before = Folder.Digests(zoo);
+        JsonElement local = Json(BuiltProgram.Succeed(["analyze", zoo, "--out", _folder["here"], .. s_little]));
+        JsonElement dry = Json(Succeed(["analyze", zoo, "--out", _folder["there"], .. s_little, .. s_analysis, "--dry-run"]));
+        Assert.False(Directory.Exists(_folder["there"]));
+        Assert.InRange(dry.GetProperty("units").GetInt32(), 5, 100);
+        // Matrices are cut, not only dealt out, and so are scores.
+        JsonElement architecture = local.GetProperty("result").GetProperty("architectures")[0];
+        Assert.True(dry.GetProperty("blocks").GetInt32() > architecture.GetProperty("views").GetArrayLength() * architecture.GetProperty("points").GetArrayLength(), dry.ToString());
+        Assert.True(dry.GetProperty("scores").GetInt32() > 20, dry.ToString());
+        JsonElement there = Json(Succeed(["analyze", zoo, "--out", _folder["there"], .. s_little, .. s_analysis]));
+        AssertEqual(local.GetProperty("result"), there.GetProperty("result"), "result");
+        // These nodes have the same CPU, so it is more than that.
+        Assert.Equal(Folder.Digests(_folder["here"]), Folder.Digests(_folder["there"]));
+        Assert.Equal(before, Folder.Digests(zoo));
+    }
+
+    [Fact]
+    public void AnAnalysisThatIsLeftStoppedAndKilledGoesOn()
+    {
+        string zoo = GrowZoo();
+        Json(BuiltProgram.Succeed(["analyze", zoo, "--out", _folder["here"], .. s_little]));
+        string[] analyze = ["analyze", zoo, "--out", _folder["there"], .. s_little, .. s_analysis];
+        Assert.True(Json(Succeed([.. analyze, "--detach"])).GetProperty("submitted").GetBoolean());
+        JsonElement status = Json(Succeed("status", _folder["there"], "--json"));
+        Assert.Equal(_folder["there"], status.GetProperty("analysis").GetString());
+        JsonElement units = status.GetProperty("units");
+        Assert.Equal(units.GetProperty("known").GetInt32(), new[] { "done", "running", "waiting", "to_submit" }.Sum(name => units.GetProperty(name).GetInt32()));
+        Succeed("stop", _folder["there"]);
+        Spoken other = cluster.WeightSpace([.. analyze, "--seed", "7"]);
+        Assert.Equal(2, other.ExitCode);
+        Assert.Contains("an analysis was begun here with --seed 0", other.Error, StringComparison.Ordinal);
+        string results = Path.Combine(_folder["there"], "analysis.work", "results");
+        using (BuiltProgram.Running killed = BuiltProgram.Start(cluster.Environment, analyze))
+        {
+            killed.WaitUntil(() => Directory.GetFiles(results, "*.safetensors").Length > 1);
+            Spoken second = cluster.WeightSpace(analyze);
+            Assert.Equal(2, second.ExitCode);
+            Assert.Contains("another weightspace process is at work on an analysis", second.Error, StringComparison.Ordinal);
+            killed.Kill();
+        }
+        Succeed(analyze);
+        Assert.Equal(Folder.Digests(_folder["here"]), Folder.Digests(_folder["there"]));
+        Assert.Equal(2, cluster.WeightSpace("status", _folder["there"]).ExitCode);
+    }
+
+    [Theory]
+    [InlineData("expected one of the cluster's partitions: main, short, closed", "--partition", "nowhere")]
+    [InlineData("Invalid feature specification", "--constraint", "avx1024")]
+    public void WhatTheClusterWouldNotTakeOfAnAnalysisIsSaidBeforeAnythingIsSubmitted(string message, params string[] options)
+    {
+        Spoken spoken = cluster.WeightSpace(["analyze", GrowZoo(), "--out", _folder["there"], .. s_little, .. s_analysis, .. options]);
+        Assert.True(spoken.ExitCode == 2, spoken.ToString());
+        Assert.Contains(message, spoken.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("weightspace-", cluster.Run("squeue", "--noheader", "--format=%j|%T", "--states=PENDING,RUNNING").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void OptionsOfTheOtherEngineAreRefused()
     {
         string experiment = WriteExperiment(1);
@@ -121,6 +187,40 @@ public sealed class SlurmClusterTests(SlurmCluster cluster) : IDisposable
     {
         using JsonDocument document = JsonDocument.Parse(spoken.Output);
         return document.RootElement.Clone();
+    }
+
+    /// <summary>A zoo of sixty networks of one machine, grown on this one.</summary>
+    private string GrowZoo()
+    {
+        string text = Experiments.Text(30).Replace("  - {machine: SimpleXORMachine, variant: [clean, modified], sequence: 5}\n", "", StringComparison.Ordinal).Replace("every: 20", "every: 60", StringComparison.Ordinal);
+        BuiltProgram.Succeed("train", _folder.Write("experiment.yaml", text), "--out", _folder["zoo"]);
+        return _folder["zoo"];
+    }
+
+    /// <summary>The same documents, but for numbers that differ by 1e-5 of their size.</summary>
+    private static void AssertEqual(JsonElement expected, JsonElement found, string path)
+    {
+        Assert.True(expected.ValueKind == found.ValueKind, $"{path}: {found.ValueKind}, expected {expected.ValueKind}");
+        switch (expected.ValueKind)
+        {
+            case JsonValueKind.Object:
+                Assert.Equal(expected.EnumerateObject().Select(property => property.Name), found.EnumerateObject().Select(property => property.Name));
+                foreach (JsonProperty property in expected.EnumerateObject())
+                    AssertEqual(property.Value, found.GetProperty(property.Name), $"{path}.{property.Name}");
+                break;
+            case JsonValueKind.Array:
+                Assert.True(expected.GetArrayLength() == found.GetArrayLength(), $"{path}: {found.GetArrayLength()} items, expected {expected.GetArrayLength()}");
+                for (int i = 0; i < expected.GetArrayLength(); i++)
+                    AssertEqual(expected[i], found[i], $"{path}[{i}]");
+                break;
+            case JsonValueKind.Number:
+                (double a, double b) = (expected.GetDouble(), found.GetDouble());
+                Assert.True(Math.Abs(a - b) <= 1e-5 * Math.Max(1, Math.Abs(a)), $"{path}: {b}, expected {a}");
+                break;
+            default:
+                Assert.True(expected.ToString() == found.ToString(), $"{path}: '{found}', expected '{expected}'");
+                break;
+        }
     }
 
     /// <summary>Of each of four classes so many networks.</summary>

@@ -24,6 +24,8 @@ line="$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" slurm/batches/000012.units 2>/dev
 unit="${line% *}" attempt="${line##* }"
 careful=""
 [ "$attempt" -gt 1 ] && careful=--careful
+# One core was asked for, whatever the node has.
+export DOTNET_PROCESSOR_COUNT=1
 '/shared/zoos/100% of it/work/slurm/program/ab/weightspace' work "units/$unit.json" "results/$unit.safetensors" --once --quiet --minutes 15 $careful --data '/shared/it'\''s data' &
 worker=$!
 # Asked to end, the worker puts down where it stands; the signal ends the wait, not the worker.
