@@ -22,10 +22,11 @@ public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Traj
 /// </summary>
 /// <remarks>
 /// <para>1. Families: the minimum spanning tree falls apart where an edge joins two checkpoints of different initial weights (<see cref="CommonOrigin"/>), and at edges much longer than the others, where networks
-/// with one start have parted for good. What its shortest ways tell apart by themselves, because checkpoints are sparse and the ways part at the start only, is done with. 2. In each family a root, from where norms grow and steps shorten, and a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>).
+/// with one start have parted for good. What its shortest ways tell apart by themselves, because checkpoints are sparse and the ways part at the start only, is done with.
+/// 2. In each family a root, from where norms grow and steps shorten, and a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>).
 /// 3. The tree of the family's paths by place: bundles of contemporaries (<see cref="Bundles"/>), the cheapest cover by paths (<see cref="PathCover"/>), again with the common motion of contemporaries taken out
 /// (<see cref="CommonMotion"/>), and with loops taken back in (<see cref="Insertion"/>). 4. The tree by motion, which is right where forks stand side by side with their parents: how many steps lie before each
-/// checkpoint (<see cref="TrainingTime"/>), which one step is missing between which two (<see cref="MotionLinks"/>), and what sets a network apart for longer than a step (<see cref="TailExchange"/>). It is taken
+/// checkpoint (<see cref="TrainingTime"/>; also by ways that keep their pace, for forks with far shorter steps), which one step is missing between which two (<see cref="MotionLinks"/>), and what sets a network apart for longer than a step (<see cref="TailExchange"/>). It is taken
 /// where there are forks, unless it leaves more ends. 5. Where paths part, which of them is the parent's (<see cref="Branches"/>). 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
 /// <para>The claim that this can be done is from Schürholt and Borth, arXiv 2006.10424; their rule is in <see cref="OrderBaselines"/>, the method is this project's. Singh et al. and the inference of
 /// cell trajectories (Slingshot) have the same problem with other means.</para>
