@@ -13,21 +13,30 @@ namespace WeightSpace.Analysis.Trajectories.Ordering;
 /// <param name="Hops">The hops of its way. [member]</param>
 internal sealed record PathPotential(double[] Values, int[] Before, int[] Hops)
 {
+    /// <summary>A way that keeps its pace takes a hop at most so many times as long as the one before at its own price.</summary>
+    private const double MostFaster = 1.5;
+
+    /// <summary>The price of a longer one grows with this power of how much too long it is: nearly a ban, but none, for everything is to be reached.</summary>
+    private const double TooLong = 8;
+
     public int Root => Array.IndexOf(Before, -1);
 
     /// <summary>Dijkstra, "A note on two problems in connexion with graphs", 1959, over all pairs, in time N^2.</summary>
     /// <param name="root">An index into <paramref name="members"/>.</param>
     /// <param name="power">Of the length of a hop, at least 1: the higher, the more hops a way takes through what lies between.</param>
-    public static PathPotential From(CheckpointDistances distances, int[] members, int root, double power = 2)
+    /// <param name="keepsPace">Whether a way that came by short hops must not go on by long ones: who trains at a fraction of the rate gets to the end of a path of its own, and not back to its parent's.</param>
+    public static PathPotential From(CheckpointDistances distances, int[] members, int root, double power = 2, bool keepsPace = false)
     {
         int n = members.Length;
         var values = new double[n];
         var before = new int[n];
         var hops = new int[n];
+        var pace = new double[n]; // the squared length from which on a hop from a member is too long
         var isDone = new bool[n];
         Array.Fill(values, double.PositiveInfinity);
         Array.Fill(before, -1);
         values[root] = 0;
+        pace[root] = double.PositiveInfinity;
         int newest = root;
         for (int done = 1; ; done++)
         {
@@ -41,9 +50,12 @@ internal sealed record PathPotential(double[] Values, int[] Before, int[] Hops)
             {
                 if (isDone[j])
                     continue;
-                double way = at + (power == 2 ? row[members[j]] : Math.Pow(row[members[j]], power / 2));
+                double squared = row[members[j]], cost = power == 2 ? squared : Math.Pow(squared, power / 2);
+                if (keepsPace && squared > pace[newest])
+                    cost *= Math.Pow(squared / pace[newest], TooLong / 2);
+                double way = at + cost;
                 if (way < values[j])
-                    (values[j], before[j], hops[j]) = (way, newest, hops[newest] + 1);
+                    (values[j], before[j], hops[j], pace[j]) = (way, newest, hops[newest] + 1, MostFaster * MostFaster * squared);
                 if (next < 0 || values[j] < values[next])
                     next = j;
             }

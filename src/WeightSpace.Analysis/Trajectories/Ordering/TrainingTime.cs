@@ -20,13 +20,14 @@ internal sealed record TrainingTime(int[] Steps, PathPotential Potential)
     private const int Candidates = 40;
 
     /// <param name="root">An index into <paramref name="members"/>.</param>
-    public static TrainingTime Of(CheckpointDistances distances, int[] members, int root)
+    /// <param name="keepsPace">Whether ways keep their pace (<see cref="PathPotential.From"/>).</param>
+    public static TrainingTime Of(CheckpointDistances distances, int[] members, int root, bool keepsPace)
     {
         PathPotential? best = null;
         int least = int.MaxValue;
         foreach (double power in s_powers)
         {
-            var potential = PathPotential.From(distances, members, root, power);
+            var potential = PathPotential.From(distances, members, root, power, keepsPace);
             int loose = LooseEnds(distances, members, potential.Hops) + potential.Hops.Max();
             if (loose < least)
                 (least, best) = (loose, potential);
@@ -55,23 +56,40 @@ internal sealed record TrainingTime(int[] Steps, PathPotential Potential)
         return Nearest.Of(squared, -1, count).Select(i => layer[i]);
     }
 
+    /// <summary>The tree of paths in which each layer is linked with the one before as cheaply as can be, and what is left begins behind the nearest of that layer.</summary>
+    public int[] Tree(CheckpointDistances distances, int[] members)
+    {
+        int[][] layers = Layers(Steps);
+        int[] nearest = [.. Steps.Select((step, y) => step == 0 ? -1 : NearestOf(distances, members, layers[step - 1], y, 1).First())];
+        return PathTree.Of(Links(distances, members, layers), nearest);
+    }
+
     /// <summary>Checkpoints without one before them and without one behind them, where each layer is linked with the one before as cheaply as can be.</summary>
     private static int LooseEnds(CheckpointDistances distances, int[] members, int[] hops)
     {
         int[][] layers = Layers(hops);
-        int loose = 0;
+        int[] before = Links(distances, members, layers);
+        int begins = before.Count(x => x < 0) - layers[0].Length, linked = members.Length - layers[0].Length - begins;
+        return begins + (members.Length - layers[^1].Length - linked);
+    }
+
+    /// <summary>Of each member the one in the layer before that it is linked with, -1 for none. [member]</summary>
+    private static int[] Links(CheckpointDistances distances, int[] members, int[][] layers)
+    {
+        var before = new int[members.Length];
+        Array.Fill(before, -1);
         for (int t = 1; t < layers.Length; t++)
         {
-            int[] before = layers[t - 1], layer = layers[t];
+            int[] earlier = layers[t - 1], layer = layers[t];
             var candidates = new Candidate[layer.Length][];
             for (int i = 0; i < layer.Length; i++)
-                candidates[i] = [.. NearestOf(distances, members, before, layer[i], Candidates).Select(x => new Candidate(x, distances[members[x], members[layer[i]]]))];
+                candidates[i] = [.. NearestOf(distances, members, earlier, layer[i], Candidates).Select(x => new Candidate(x, distances[members[x], members[layer[i]]]))];
             double[] nearest = [.. candidates.Select(row => row[0].Cost).Order()];
             double price = LooseEnd * nearest[nearest.Length / 2];
             int[] linked = SparseAssignment.Minimise(candidates, [.. candidates.Select(row => row[0].Cost + price)], members.Length);
-            int begins = linked.Count(x => x < 0);
-            loose += begins + (before.Length - (layer.Length - begins));
+            for (int i = 0; i < layer.Length; i++)
+                before[layer[i]] = linked[i];
         }
-        return loose;
+        return before;
     }
 }

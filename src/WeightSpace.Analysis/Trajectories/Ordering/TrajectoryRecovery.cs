@@ -22,10 +22,11 @@ public sealed record RecoveredTrajectories(IReadOnlyList<OrderedTrajectory> Traj
 /// </summary>
 /// <remarks>
 /// <para>1. Families: the minimum spanning tree falls apart where an edge joins two checkpoints of different initial weights (<see cref="CommonOrigin"/>), and at edges much longer than the others, where networks
-/// with one start have parted for good. 2. In each family a root, from where norms grow and steps shorten, and a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>).
+/// with one start have parted for good. What its shortest ways tell apart by themselves, because checkpoints are sparse and the ways part at the start only, is done with.
+/// 2. In each family a root, from where norms grow and steps shorten, and a potential that grows along paths and tells before from beside (<see cref="PathPotential"/>).
 /// 3. The tree of the family's paths by place: bundles of contemporaries (<see cref="Bundles"/>), the cheapest cover by paths (<see cref="PathCover"/>), again with the common motion of contemporaries taken out
 /// (<see cref="CommonMotion"/>), and with loops taken back in (<see cref="Insertion"/>). 4. The tree by motion, which is right where forks stand side by side with their parents: how many steps lie before each
-/// checkpoint (<see cref="TrainingTime"/>), which one step is missing between which two (<see cref="MotionLinks"/>), and what sets a network apart for longer than a step (<see cref="TailExchange"/>). It is taken
+/// checkpoint (<see cref="TrainingTime"/>; also by ways that keep their pace, for forks with far shorter steps), which one step is missing between which two (<see cref="MotionLinks"/>), and what sets a network apart for longer than a step (<see cref="TailExchange"/>). It is taken
 /// where there are forks, unless it leaves more ends. 5. Where paths part, which of them is the parent's (<see cref="Branches"/>). 6. The direction, from what training does to weights (<see cref="DirectionSigns"/>).</para>
 /// <para>The claim that this can be done is from Schürholt and Borth, arXiv 2006.10424; their rule is in <see cref="OrderBaselines"/>, the method is this project's. Singh et al. and the inference of
 /// cell trajectories (Slingshot) have the same problem with other means.</para>
@@ -40,6 +41,12 @@ public static class TrajectoryRecovery
 
     /// <summary>but for this share of all.</summary>
     private const double MostAlone = 0.05;
+
+    /// <summary>Networks with one start are told by the shortest ways alone where at least so many of these part at it,</summary>
+    private const int LeastWays = 3;
+
+    /// <summary>and at most this share of them part again.</summary>
+    private const double MostPartings = 0.1;
 
     /// <summary>Rounds of <see cref="CommonMotion"/>; more change little.</summary>
     private const int Rounds = 6;
@@ -68,7 +75,18 @@ public static class TrajectoryRecovery
         Dictionary<int, int> sameAs = Same(distances);
         int[] distinct = [.. Enumerable.Range(0, weights.Count).Where(i => !sameAs.ContainsKey(i))];
         var trajectories = new List<OrderedTrajectory>();
-        foreach (int[] family in Families(weights, means, distances, distinct, origin, stop))
+        TreeEdge[] tree = WithinOrigins(weights, means, distances, distinct, origin, stop);
+        var isDone = new HashSet<int>(sameAs.Keys);
+        foreach (int[] family in SpanningTree.Parts(distances.Count, tree, float.PositiveInfinity).Where(family => family.Length > LeastWays))
+        {
+            stop.ThrowIfCancellationRequested();
+            PathPotential potential = signs.BestPotential(distances, family);
+            if (!PartsOnlyAtRoot(potential))
+                continue;
+            trajectories.AddRange(Trajectories(distances, family, potential.Before, potential.Root));
+            isDone.UnionWith(family);
+        }
+        foreach (int[] family in WithoutLongest(distances.Count, [.. tree.Where(edge => !isDone.Contains(edge.From))], distances.Count - isDone.Count).Where(family => !isDone.Contains(family[0])))
         {
             stop.ThrowIfCancellationRequested();
             trajectories.AddRange(InFamily(distances, family, signs));
@@ -94,14 +112,13 @@ public static class TrajectoryRecovery
         return sameAs;
     }
 
-    /// <summary>Checkpoints that share an origin: the parts of the spanning tree without the edges that join different ones.</summary>
-    private static int[][] Families(FloatRows weights, double[] means, CheckpointDistances distances, int[] members, CommonOrigin origin, CancellationToken stop)
+    /// <summary>The spanning tree without the edges that join checkpoints of different origins; its parts share one.</summary>
+    private static TreeEdge[] WithinOrigins(FloatRows weights, double[] means, CheckpointDistances distances, int[] members, CommonOrigin origin, CancellationToken stop)
     {
         TreeEdge[] tree = [.. SpanningTree.Of(distances, members)];
         bool[] isShared = new bool[tree.Length];
         Parallel.For(0, tree.Length, new ParallelOptions { CancellationToken = stop }, e => isShared[e] = origin.IsShared(Weights(tree[e].From), Weights(tree[e].To), (ulong)e));
-        var isMember = members.ToHashSet();
-        return [.. WithoutLongest(distances.Count, [.. tree.Where((_, e) => isShared[e])], members.Length).Where(part => isMember.Contains(part[0]))];
+        return [.. tree.Where((_, e) => isShared[e])];
 
         // As they were before their mean was taken from them.
         float[] Weights(int row)
@@ -125,20 +142,29 @@ public static class TrajectoryRecovery
         foreach (int cut in Enumerable.Range(0, squared.Length / LeastPerFamily).Where(i => Ratio(i) >= FamilyGap * FamilyGap).OrderByDescending(Ratio))
         {
             int[][] parts = SpanningTree.Parts(count, tree, squared[cut + 1]);
-            int copies = count - members; // of other checkpoints: in no tree
-            if (parts.Where(part => part.Length < LeastPerFamily).Sum(part => part.Length) - copies <= MostAlone * members)
+            int others = count - members; // in no tree
+            if (parts.Where(part => part.Length < LeastPerFamily).Sum(part => part.Length) - others <= MostAlone * members)
                 return parts;
         }
         return SpanningTree.Parts(count, tree, float.PositiveInfinity);
+    }
+
+    /// <summary>Whether the shortest ways from the root part there and, but for a few, nowhere else: each leads through a network of its own to its end.</summary>
+    private static bool PartsOnlyAtRoot(PathPotential potential)
+    {
+        int ways = potential.Before.Count(before => before == potential.Root);
+        return ways >= LeastWays && Ends(potential.Before) - ways <= MostPartings * ways;
     }
 
     private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
     {
         PathPotential potential = signs.BestPotential(distances, family);
         int[] place = ByPlace(distances, family, potential), parents = ByMotion(distances, family, potential, place) ?? place;
-        return Branches.Paths(distances, family, parents, potential.Root).Select(path =>
-            new OrderedTrajectory([.. path.Members.Select(member => family[member])], path.Parent < 0 ? null : family[path.Parent], 0, null));
+        return Trajectories(distances, family, parents, potential.Root);
     }
+
+    private static IEnumerable<OrderedTrajectory> Trajectories(CheckpointDistances distances, int[] family, int[] parents, int root) => Branches.Paths(distances, family, parents, root).Select(path =>
+        new OrderedTrajectory([.. path.Members.Select(member => family[member])], path.Parent < 0 ? null : family[path.Parent], 0, null));
 
     /// <summary>The tree of paths by how short steps are, with the common motion of contemporaries taken out.</summary>
     private static int[] ByPlace(CheckpointDistances distances, int[] family, PathPotential potential)
@@ -162,9 +188,10 @@ public static class TrajectoryRecovery
         int ends = Ends(place);
         if (depths.Count(depth => depth == 1) > (1 - LeastForks) * ends)
             return null;
-        // From times that were counted, and from those of the tree by place.
-        var time = TrainingTime.Of(distances, family, potential.Root);
-        int[][] trees = [MotionLinks.Find(distances, family, time), MotionLinks.Find(distances, family, new TrainingTime(depths, potential))];
+        // From times that were counted, and from those of the tree by place. Where forks go on at a rate of their own there is no motion common to all at a time: with times by pace, what is near is linked.
+        var time = TrainingTime.Of(distances, family, potential.Root, keepsPace: false);
+        int[][] trees = [MotionLinks.Find(distances, family, time), MotionLinks.Find(distances, family, new TrainingTime(depths, potential)),
+            TrainingTime.Of(distances, family, potential.Root, keepsPace: true).Tree(distances, family)];
         int[] parents = trees.MinBy(Ends)!;
         if (Ends(parents) > ends + Math.Min(MostMoreEnds, MoreEnds * ends))
             return null;

@@ -30,10 +30,11 @@ internal sealed class GrownPaths
     }
 
     /// <summary>A network that leaves another one's path behind a checkpoint of it.</summary>
-    public GrownPaths Fork(int number, int of, int behind, int checkpoints, double drift = 1, double noise = 0.3)
+    /// <param name="rate">Its steps are so many times as long as its parent's.</param>
+    public GrownPaths Fork(int number, int of, int behind, int checkpoints, double drift = 1, double noise = 0.3, double rate = 1)
     {
         int at = Enumerable.Range(0, Count).Single(i => _truth[i] == new TruePlace(of, behind));
-        return Grow(number, _rows[at], behind + 1, checkpoints, drift, noise, (ulong)of, isFork: true);
+        return Grow(number, _rows[at], behind + 1, checkpoints, drift, noise, (ulong)of, isFork: true, rate);
     }
 
     /// <summary>The same in another order.</summary>
@@ -83,7 +84,7 @@ internal sealed class GrownPaths
     }
 
     /// <param name="family">Networks of one family drift alike.</param>
-    private GrownPaths Grow(int number, float[] start, int first, int end, double drift, double noise, ulong family, bool isFork = false)
+    private GrownPaths Grow(int number, float[] start, int first, int end, double drift, double noise, ulong family, bool isFork = false, double rate = 1)
     {
         float[] at = start;
         for (int step = first; step < end; step++)
@@ -92,8 +93,9 @@ internal sealed class GrownPaths
             {
                 var shared = new RandomStream(family, RandomPurpose.Testing, 100 + ((ulong)step / 8)); // the drift turns slowly
                 var own = new RandomStream(_draws++, RandomPurpose.Testing, 9);
-                float[] along = Draw(ref shared, drift / Math.Sqrt(step + 1)), aside = Draw(ref own, noise / Math.Sqrt(step + 1));
-                at = [.. at.Select((value, i) => (value * 1.01f) + (0.1f * (along[i] + aside[i])))];
+                float[] along = Draw(ref shared, rate * drift / Math.Sqrt(step + 1)), aside = Draw(ref own, rate * noise / Math.Sqrt(step + 1));
+                float growth = (float)(1 + (0.01 * rate));
+                at = [.. at.Select((value, i) => (value * growth) + (0.1f * (along[i] + aside[i])))];
             }
             _rows.Add(at);
             _truth.Add(new TruePlace(number, step));

@@ -86,6 +86,33 @@ public sealed class TrajectoryRecoveryTests
         Assert.True(scores.Found == 10 && scores.AdjustedRand.Value > 0.95 && scores.DirectedOrder!.Value > 0.95, $"{scores}");
     }
 
+    /// <summary>A fork at a tenth of its parent's rate: it stands between its parent's next checkpoints, and the shortest ways to these lead through its many short steps.</summary>
+    [Theory]
+    [InlineData(0.1)]
+    [InlineData(0.3)]
+    [InlineData(0.6)]
+    public void ForksThatTakeFarShorterStepsAreFollowed(double noise)
+    {
+        GrownPaths paths = new GrownPaths().Network(0, 50, noise: noise);
+        for (int fork = 1; fork < 4; fork++)
+            paths.Fork(fork, 0, 4 + (10 * fork), 50, noise: noise, rate: 0.1);
+        paths = paths.Shuffled(8);
+        OrderScores scores = paths.Score(paths.Recover());
+        Assert.True(scores.Found == 4 && scores.AdjustedRand.Value > 0.9 && scores.DirectedOrder!.Value > 0.95, $"{scores}");
+    }
+
+    /// <summary>The first step of all is so long that the start stands alone, and longer than the way from one network to another: only the start tells that these are no loops of one path.</summary>
+    [Theory]
+    [InlineData(4, 1)]
+    [InlineData(8, 4)]
+    [InlineData(30, 8)]
+    public void SparseCheckpointsOfNetworksFromOneStartAreToldApart(double drift, double noise)
+    {
+        GrownPaths paths = new GrownPaths().SameStart(30, 6, drift, noise).Shuffled(5);
+        OrderScores scores = paths.Score(paths.Recover());
+        Assert.True(scores.Found == 30 && scores.AdjustedRand.Value > 0.95 && scores.DirectedOrder!.Value > 0.95, $"{scores}");
+    }
+
     [Fact]
     public void CopiesAreNamedAndStandInNoPath()
     {
