@@ -77,10 +77,11 @@ public static class TrajectoryRecovery
         var trajectories = new List<OrderedTrajectory>();
         TreeEdge[] tree = WithinOrigins(weights, means, distances, distinct, origin, stop);
         var isDone = new HashSet<int>(sameAs.Keys);
+        var potentials = new Dictionary<(int First, int Count), PathPotential>(); // a family that the longest edges leave whole is the same one
         foreach (int[] family in SpanningTree.Parts(distances.Count, tree, float.PositiveInfinity).Where(family => family.Length > LeastWays))
         {
             stop.ThrowIfCancellationRequested();
-            PathPotential potential = signs.BestPotential(distances, family);
+            PathPotential potential = potentials[(family[0], family.Length)] = signs.BestPotential(distances, family);
             if (!PartsOnlyAtRoot(potential))
                 continue;
             trajectories.AddRange(Trajectories(distances, family, potential.Before, potential.Root));
@@ -89,7 +90,7 @@ public static class TrajectoryRecovery
         foreach (int[] family in WithoutLongest(distances.Count, [.. tree.Where(edge => !isDone.Contains(edge.From))], distances.Count - isDone.Count).Where(family => !isDone.Contains(family[0])))
         {
             stop.ThrowIfCancellationRequested();
-            trajectories.AddRange(InFamily(distances, family, signs));
+            trajectories.AddRange(InFamily(distances, family, potentials.GetValueOrDefault((family[0], family.Length)) ?? signs.BestPotential(distances, family)));
         }
         return new RecoveredTrajectories([.. Judged(distances, trajectories, signs).OrderBy(trajectory => trajectory.Checkpoints.Min())], sameAs);
     }
@@ -156,9 +157,8 @@ public static class TrajectoryRecovery
         return ways >= LeastWays && Ends(potential.Before) - ways <= MostPartings * ways;
     }
 
-    private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, DirectionSigns signs)
+    private static IEnumerable<OrderedTrajectory> InFamily(CheckpointDistances distances, int[] family, PathPotential potential)
     {
-        PathPotential potential = signs.BestPotential(distances, family);
         int[] place = ByPlace(distances, family, potential), parents = ByMotion(distances, family, potential, place) ?? place;
         return Trajectories(distances, family, parents, potential.Root);
     }
