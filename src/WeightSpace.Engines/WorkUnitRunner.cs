@@ -41,7 +41,7 @@ public static class WorkUnitRunner
         (List<NetworkResult> done, TrainingState? current) = ReadPartial(partialPath, unit);
         long saved = time.GetTimestamp();
         long steps = unit.Recipes.Take(done.Count).Sum(recipe => recipe.Training.Stop.Steps);
-        long left = (unit.Steps ?? long.MaxValue) - StepsDone(unit, done, current);
+        long left = (unit.Steps ?? long.MaxValue) - new UnitResult(unit.Digest, done, current).StepsSince(unit);
         if (done.Count == 0 && current is null && unit.From is { } from)
             current = new TrainingState(from, [], []);
         bool isTimeUp = false;
@@ -80,14 +80,6 @@ public static class WorkUnitRunner
         result.Write(resultPath);
         File.Delete(partialPath);
         return result;
-    }
-
-    /// <summary>Steps that this unit has trained so far; those behind the snapshot that it began with are an earlier unit's.</summary>
-    private static long StepsDone(WorkUnit unit, List<NetworkResult> done, TrainingState? current)
-    {
-        if (done.Count == 0 && current is null)
-            return 0;
-        return done.Sum(network => network.Steps) + (current?.Now.Step ?? 0) - (unit.From?.Step ?? 0);
     }
 
     private static (List<NetworkResult>, TrainingState?) ReadPartial(string path, WorkUnit unit)
