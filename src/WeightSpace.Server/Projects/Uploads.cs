@@ -128,7 +128,10 @@ internal sealed class Uploads(Project project)
                 return (Root(start.AsSpan(0, tag), "</file_upload>"), true);
             }
             if (read.IsCompleted)
+            {
+                body.AdvanceTo(read.Buffer.End);
                 return (Root(start, ""), false);
+            }
             if (start.Length == MaxHeader)
                 throw new ProtocolException($"no <data> in the first {MaxHeader} bytes");
             body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
