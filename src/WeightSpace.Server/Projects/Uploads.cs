@@ -103,7 +103,10 @@ internal sealed class Uploads(Project project)
         {
             ReadResult read = await body.ReadAsync(stop);
             if (read.Buffer.Length > bytes)
+            {
+                body.AdvanceTo(read.Buffer.End);
                 return Refuse("more bytes came than were promised");
+            }
             foreach (ReadOnlyMemory<byte> part in read.Buffer)
                 await file.WriteAsync(part, stop);
             bytes -= read.Buffer.Length;

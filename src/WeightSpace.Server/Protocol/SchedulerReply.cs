@@ -114,7 +114,7 @@ internal sealed class SchedulerReply
 
     private static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);
 
-    private static string Real(double value) => value.ToString("F3", CultureInfo.InvariantCulture);
+    private static string Real(double value) => value.ToString("F9", CultureInfo.InvariantCulture);
 
     private static string Squeeze(string text) => string.Concat(text.Where(each => !char.IsWhiteSpace(each)));
 }

@@ -31,7 +31,7 @@ internal static class Endpoints
 
     public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler)
     {
-        PartitionedRateLimiter<HttpContext> accountLimit = ByAddress(burst: 20, perSecond: 0.2), requestLimit = ByAddress(burst: 300, perSecond: 30);
+        PartitionedRateLimiter<HttpContext> accountLimit = ByAddress(burst: 60, perSecond: 0.2), requestLimit = ByAddress(burst: 2000, perSecond: 200);
         web.Use((context, next) => Guard(project, context, next));
         web.MapGet("/", () => Results.Text(MasterPage.Write(project), "text/html; charset=utf-8"));
         web.MapGet("/health", async () =>
