@@ -67,7 +67,7 @@ public sealed class ProjectTests(ServedProject project)
     public void AResultThatIsWrongByABitIsThrownAwayAndItsUnitHandedOutAgain()
     {
         // One network to a unit, so the one that is trained again is the poisoned one.
-        project.Submit("poisoned", s_text, 1);
+        project.Submit("poisoned", s_text, s_network * 1.01);
         using var cheat = new Volunteer(project, "cheat");
         Handed task = cheat.Ask(seconds: 1e-9)[0];
         byte[] poisoned = cheat.Train(task, result => Change(result, weights => weights[3] = MathF.BitIncrement(weights[3])));
@@ -220,6 +220,35 @@ public sealed class ProjectTests(ServedProject project)
         {
             project.Settings = project.Settings with { Attempts = 3 };
             project.Restart();
+        }
+    }
+
+    [Fact]
+    public void ADatabaseThatIsKilledComesBackAndNothingIsLost()
+    {
+        project.Submit("killed", s_text, s_network * 2.5);
+        using var kim = new Volunteer(project, "kim");
+        Handed[] tasks = [.. kim.Ask()];
+        for (int i = 0; i < tasks.Length; i++)
+        {
+            byte[] file = kim.Train(tasks[i]);
+            if (i < 2)
+            {
+                int postmaster = int.Parse(File.ReadLines(Path.Combine(project.Settings.Data, "postgresql", "cluster", "postmaster.pid")).First(), System.Globalization.CultureInfo.InvariantCulture);
+                using var process = System.Diagnostics.Process.GetProcessById(postmaster);
+                process.Kill();
+            }
+            Until(() => kim.TryUpload(tasks[i], file) == 0);
+            Until(() => kim.TryAsk([(tasks[i], true)]));
+        }
+        GrowWithOthers("killed", kim);
+        Assert.Contains("PostgreSQL ended; starting it again", project.Said);
+
+        static void Until(Func<bool> isDone)
+        {
+            for (int i = 0; i < 300 && !isDone(); i++)
+                Thread.Sleep(100);
+            Assert.True(isDone());
         }
     }
 

@@ -17,12 +17,18 @@ public sealed class ServedProject : IDisposable
     private Task _serving = Task.CompletedTask;
 
     public ServedProject()
+        : this(null)
+    {
+    }
+
+    /// <param name="program">What volunteers run; null: something that nobody runs.</param>
+    internal ServedProject(string? program)
     {
         // PostgreSQL runs as another user where this is root.
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_101_101);
         File.WriteAllText(_folder["program"], "stands for the program; no one runs it here");
-        SignedApp.Sign(_folder["program"], PrivateCodeKey.ReadOrMake(_folder["key.pem"], out _), _folder["app"]);
+        SignedApp.Sign(program ?? _folder["program"], PrivateCodeKey.ReadOrMake(_folder["key.pem"], out _), _folder["app"]);
         Settings = new ServerSettings
         {
             Data = _folder["project"],

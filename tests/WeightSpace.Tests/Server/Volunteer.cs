@@ -17,14 +17,19 @@ internal sealed class Volunteer : IDisposable
 {
     private readonly Folder _folder = new();
     private readonly HttpClient _http = new();
-    private readonly ServedProject _project;
+    private readonly Func<string> _url;
     private readonly string _key;
     private long _host;
     private int _number;
 
     public Volunteer(ServedProject project, string name)
+        : this(() => project.Url, name)
     {
-        _project = project;
+    }
+
+    public Volunteer(Func<string> url, string name)
+    {
+        _url = url;
         _key = Get($"create_account.php?email_addr={name}@example.org&passwd_hash={Convert.ToHexStringLower(MD5.HashData(Encoding.UTF8.GetBytes(name)))}&user_name={name}").Element("authenticator")!.Value;
     }
 
@@ -36,12 +41,12 @@ internal sealed class Volunteer : IDisposable
 
     public double Credit => double.Parse(Answer.Element("host_total_credit")!.Value, CultureInfo.InvariantCulture);
 
-    public XElement Get(string address) => XElement.Parse(_http.GetStringAsync(_project.Url + address).GetAwaiter().GetResult());
+    public XElement Get(string address) => XElement.Parse(_http.GetStringAsync(_url() + address).GetAwaiter().GetResult());
 
     /// <param name="asksFirst">Sends nothing before the server has said that it takes it.</param>
     public (int Status, string Text) Post(string address, byte[] body, bool asksFirst = false)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, address.StartsWith("http", StringComparison.Ordinal) ? address : _project.Url + address) { Content = new ByteArrayContent(body) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, address.StartsWith("http", StringComparison.Ordinal) ? address : _url() + address) { Content = new ByteArrayContent(body) };
         request.Headers.ExpectContinue = asksFirst;
         using HttpResponseMessage response = _http.SendAsync(request).GetAwaiter().GetResult();
         return ((int)response.StatusCode, response.Content.ReadAsStringAsync().GetAwaiter().GetResult());
@@ -118,6 +123,29 @@ internal sealed class Volunteer : IDisposable
 
             """;
         return StatusOf(Post(url ?? task.UploadUrl, [.. Encoding.UTF8.GetBytes(header), .. file[(int)offset..(int)(upTo ?? file.Length)]]));
+    }
+
+    /// <summary>As <see cref="Upload"/>; null where the server cannot answer now.</summary>
+    public int? TryUpload(Handed task, byte[] file)
+    {
+        try
+        {
+            return Upload(task, file);
+        }
+        catch (Xunit.Sdk.TrueException error) when (error.Message.Contains("503", StringComparison.Ordinal))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Reports, and says whether the server took it.</summary>
+    public bool TryAsk((Handed Task, bool IsSuccess)[] report)
+    {
+        (int status, string text) = Post("scheduler", Encoding.UTF8.GetBytes(Request(0, report, _key)));
+        if (status != 200)
+            return false;
+        Tasks.RemoveAll(task => report.Any(each => each.Task == task));
+        return report.All(each => text.Contains($"<result_ack>\n<name>{each.Task.Name}</name>", StringComparison.Ordinal));
     }
 
     /// <summary>How much of a task's file the server has.</summary>
