@@ -26,8 +26,9 @@ internal sealed class BoincClient : IDisposable
             _port = ((IPEndPoint)listener.LocalEndpoint).Port;
         }
         _folder.Write("gui_rpc_auth.cfg", Password);
+        // On a busy machine a task of the lowest priority, as the client starts it otherwise, would not come to run for minutes.
         _folder.Write("cc_config.xml", "<cc_config><log_flags><task>1</task><sched_op_debug>1</sched_op_debug></log_flags><options><report_results_immediately>1</report_results_immediately><dont_contact_ref_site>1</dont_contact_ref_site>"
-            + "<ncpus>2</ncpus><max_file_xfers>8</max_file_xfers><max_file_xfers_per_project>8</max_file_xfers_per_project></options></cc_config>");
+            + "<no_priority_change>1</no_priority_change><ncpus>2</ncpus><max_file_xfers>8</max_file_xfers><max_file_xfers_per_project>8</max_file_xfers_per_project></options></cc_config>");
         // A busy machine is no reason to wait here.
         _folder.Write("global_prefs_override.xml", "<global_preferences><suspend_cpu_usage>0</suspend_cpu_usage><run_if_user_active>1</run_if_user_active><run_on_batteries>1</run_on_batteries><max_ncpus_pct>100</max_ncpus_pct><cpu_usage_limit>100</cpu_usage_limit></global_preferences>");
         string[] options = ["--dir", _folder.Path, "--gui_rpc_port", _port.ToString(CultureInfo.InvariantCulture), "--skip_cpu_benchmarks", "--no_gpus", "--no_info_fetch", "--allow_multiple_clients"];
