@@ -51,13 +51,15 @@ public sealed class DataFolder : IDisposable
             FileStream claim = FolderClaim.Take(path, "serving this project");
             try
             {
-                if (File.Exists(description))
+                bool isNew = !File.Exists(description);
+                if (!isNew)
                     CheckVersion(description);
                 foreach (string folder in (string[])["postgresql", "download", "upload", "zoos"])
                     Directory.CreateDirectory(System.IO.Path.Combine(path, folder));
-                byte[] secret = Convert.FromHexString(ReadOrMakeSecret(System.IO.Path.Combine(path, "secret")));
-                string token = ReadOrMakeSecret(System.IO.Path.Combine(path, TokenName));
-                if (!File.Exists(description))
+                byte[] secret = Convert.FromHexString(ReadOrMakeSecret(System.IO.Path.Combine(path, "secret"), isNew));
+                string token = ReadOrMakeSecret(System.IO.Path.Combine(path, TokenName), isNew);
+                // Last: a folder with a description has all that belongs to it.
+                if (isNew)
                     AtomicFile.Write(description, stream => stream.Write(Encoding.UTF8.GetBytes($$"""{"format":"{{Format}}","format_version":{{FormatVersion}}}""")));
                 return new DataFolder(path, claim, secret, token);
             }
@@ -111,11 +113,13 @@ public sealed class DataFolder : IDisposable
         }
     }
 
-    /// <summary>64 hexadecimal digits, readable for their owner alone.</summary>
-    private static string ReadOrMakeSecret(string path)
+    /// <summary>64 hexadecimal digits, readable for their owner alone. A project that has lost its secret must not get another: volunteers' keys come from it.</summary>
+    private static string ReadOrMakeSecret(string path, bool isNew)
     {
         if (!File.Exists(path))
         {
+            if (!isNew)
+                throw new InputException($"{path}: the file is missing; put back the one that the project was made with");
             string temporary = path + AtomicFile.TemporarySuffix;
             var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows())
@@ -125,7 +129,7 @@ public sealed class DataFolder : IDisposable
                 file.Write(Encoding.ASCII.GetBytes(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32)) + "\n"));
                 file.Flush(flushToDisk: true);
             }
-            File.Move(temporary, path);
+            AtomicFile.Rename(temporary, path);
         }
         string text = File.ReadAllText(path).Trim();
         return text.Length == 64 && text.All(char.IsAsciiHexDigit) ? text : throw new InputException($"{path}: found {text.Length} characters, expected 64 hexadecimal digits; put back the file that the project was made with");

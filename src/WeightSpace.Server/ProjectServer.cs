@@ -57,7 +57,13 @@ public static class ProjectServer
         ready(project.Url);
         try
         {
-            await Task.WhenAll(Work(project, experiments, new Validator(project, experiments, uploads), stop), Watch(project, stop));
+            // Neither ends by itself; what ends one of them ends the server.
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            Task[] tasks = [Work(project, experiments, new Validator(project, experiments, uploads), either.Token), Watch(project, either.Token)];
+            Task first = await Task.WhenAny(tasks);
+            await either.CancelAsync();
+            await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await first;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

@@ -104,5 +104,5 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
     }
 
     /// <summary>The protocol's hash is over the address in small letters, so no two accounts may differ in that alone.</summary>
-    private static string Normalise(string email) => email.Trim().ToLowerInvariant();
+    private static string Normalise(string email) => string.Concat(email.Where(each => !char.IsControl(each))).Trim().ToLowerInvariant();
 }

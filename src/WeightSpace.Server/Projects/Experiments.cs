@@ -71,7 +71,10 @@ internal sealed partial class Experiments(Project project) : IDisposable
     /// <summary>Where the file of a unit lies.</summary>
     public string UnitPath(string experiment, int group, int unit) => Path.Combine(GrowingZoo.WorkFolder(Folder(experiment)), "units", UnitPlan.Name(group, unit) + ".json");
 
-    /// <summary>The zoo of an experiment that is running.</summary>
+    /// <summary>The experiments whose zoos are open.</summary>
+    public int[] OpenIds() => [.. _growing.Keys];
+
+    /// <summary>The zoo of an experiment that is open.</summary>
     public GrowingZoo Growing(int experiment) => _growing[experiment];
 
     /// <summary>Opens what was under way, stages what was handed in, and writes the zoos of which all units are done.</summary>

@@ -101,7 +101,7 @@ internal sealed class Scheduler(Project project)
             return;
         }
         string reason = reported.IsSuccess ? "reported as done, and its file was not uploaded" : $"exit status {reported.ExitStatus}: {reported.Said}";
-        await connection.Execute("UPDATE results SET state = 'failed', reason = $2, reported_at = $3, elapsed = $4 WHERE id = $1", result.Id, reason.Replace("\0", "", StringComparison.Ordinal), now, reported.Elapsed);
+        await connection.Execute("UPDATE results SET state = 'failed', reason = $2, reported_at = $3, elapsed = $4 WHERE id = $1", result.Id, reason, now, reported.Elapsed);
         await Units.CountFailure(connection, result.Unit, project.Settings.Attempts, isWanted: result.State == "sent");
         await Punish(connection, host.Host, now, project.Settings.RequestDelay);
     }

@@ -26,8 +26,8 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
                 """
                 SELECT r.id, r.unit_id, r.host_id, r.account_id, r.name, r.uploaded_sha256, r.uploaded_bytes, r.elapsed, u.is_done, u.result_sha256, u.experiment_id, e.name, u.group_number, u.unit_number
                 FROM results r JOIN units u ON u.id = r.unit_id JOIN experiments e ON e.id = u.experiment_id
-                WHERE r.state = 'reported' AND e.state IN ('running', 'complete', 'cancelled') ORDER BY r.id LIMIT 1
-                """);
+                WHERE r.state = 'reported' AND (u.is_done OR e.id = ANY($1)) ORDER BY r.id LIMIT 1
+                """, experiments.OpenIds());
         }
         if (result is null)
             return false;
@@ -63,8 +63,8 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
         {
             found = [.. await connection.Rows(row => (row.GetInt64(0), row.GetInt32(1), row.GetString(2), row.GetInt32(3), row.GetInt32(4)),
-                "SELECT u.id, u.experiment_id, e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE NOT u.is_done AND u.failures >= $1 AND e.state = 'running' ORDER BY u.id LIMIT 1",
-                project.Settings.Attempts)];
+                "SELECT u.id, u.experiment_id, e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE NOT u.is_done AND u.failures >= $1 AND e.id = ANY($2) ORDER BY u.id LIMIT 1",
+                project.Settings.Attempts, experiments.OpenIds())];
         }
         if (found is not [var (id, experiment, name, group, index)])
             return false;

@@ -47,8 +47,9 @@ internal static class BoincXml
         }
     }
 
-    /// <summary>The text of a child element; empty where there is none.</summary>
-    public static string Text(this XElement element, string name) => element.Element(name)?.Value.Trim() ?? "";
+    /// <summary>The text of a child element, without what no database takes (zeros, halves of surrogate pairs); empty where there is none.</summary>
+    public static string Text(this XElement element, string name) =>
+        element.Element(name) is not { } child ? "" : Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(child.Value)).Replace("\0", "", StringComparison.Ordinal).Trim();
 
     public static double Number(this XElement element, string name, double without = 0) =>
         double.TryParse(element.Text(name), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) ? value : without;

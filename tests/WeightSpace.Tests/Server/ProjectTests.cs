@@ -159,6 +159,17 @@ public sealed class ProjectTests(ServedProject project)
     }
 
     [Fact]
+    public async Task ADownloadThatWasCutGoesOn()
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, project.Url + "download/weightspace_1_x86_64-pc-linux-gnu");
+        request.Headers.Range = new System.Net.Http.Headers.RangeHeaderValue(7, null);
+        using HttpResponseMessage response = await http.SendAsync(request, TestContext.Current.CancellationToken);
+        Assert.Equal(206, (int)response.StatusCode);
+        Assert.Equal((await File.ReadAllBytesAsync(project["program"], TestContext.Current.CancellationToken))[7..], await response.Content.ReadAsByteArrayAsync(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public void WorkThatDidNotReachAHostIsHandedOutAgainToIt()
     {
         project.Submit("lost", s_text, s_network * 20);
@@ -256,12 +267,13 @@ public sealed class ProjectTests(ServedProject project)
     public void NoRequestHoweverBrokenEndsInAnErrorOfTheServer()
     {
         using var mallory = new Volunteer(project, "mallory");
-        byte[] good = Encoding.UTF8.GetBytes(mallory.Request(0, [], "0123456789abcdef0123456789abcdef"));
+        mallory.Ask(0);
         var random = new WeightSpace.Numerics.RandomStream(7, WeightSpace.Numerics.RandomPurpose.Verification);
-        string[] pieces = ["<!DOCTYPE a [<!ENTITY b \"c\">]>", "&b;", "<", "]]>", "<![CDATA[", "\0", "</scheduler_request>", "-1", "1e999", "99999999999999999999", "NaN", "\u0001", "'; DROP TABLE hosts; --"];
+        string[] pieces = ["<!DOCTYPE a [<!ENTITY b \"c\">]>", "&b;", "<", "]]>", "<![CDATA[", "\0", "&#0;", "&#xD800;", "</scheduler_request>", "-1", "1e999", "99999999999999999999", "NaN", "\u0001", "'; DROP TABLE hosts; --"];
         for (int i = 0; i < 400; i++)
         {
-            List<byte> bad = [.. good];
+            // Of an account that is there, so that what is behind its check is reached.
+            List<byte> bad = [.. Encoding.UTF8.GetBytes(mallory.Request(0, [(new Handed("poisoned_000000_0_0", "", "", "", "", 0), i % 2 == 0)]))];
             for (int change = 0; change < 1 + (i % 4); change++)
             {
                 int at = (int)(random.NextUInt32() % (uint)bad.Count);
@@ -279,7 +291,16 @@ public sealed class ProjectTests(ServedProject project)
                 Assert.True(status < 500 && !text.Contains("   at ", StringComparison.Ordinal), $"{address}: {status}: {text}\n{Encoding.UTF8.GetString([.. bad])}");
             }
         }
-        Assert.Equal(200, mallory.Post("scheduler", good).Status);
+        foreach (string place in (string[])["<os_name>", "<name>", "<authenticator>", "<![CDATA["])
+        {
+            foreach (string piece in (string[])["\0", "&#0;", "&#xD800;", "\uFFFF"])
+            {
+                string request = mallory.Request(0, [(new Handed("poisoned_000000_0_0", "", "", "", "", 0), false)]).Replace(place, place + piece, StringComparison.Ordinal);
+                Assert.Equal(200, mallory.Post("scheduler", Encoding.UTF8.GetBytes(request)).Status);
+            }
+        }
+        mallory.Ask(0);
+        Assert.Empty(mallory.Answer.Elements("message"));
         Assert.Equal(413, mallory.Post("scheduler", new byte[5 << 20], asksFirst: true).Status);
         (int deep, string said) = mallory.Post("scheduler", Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("<a>", 100_000))));
         Assert.Equal(200, deep);

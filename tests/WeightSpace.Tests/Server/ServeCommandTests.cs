@@ -86,6 +86,8 @@ public sealed class ServeCommandTests : IDisposable
         AssertRefused("not a connection string", "--database", "nonsense");
         AssertRefused("the database cannot be used", "--database", "Host=127.0.0.1;Port=1;Username=x;Timeout=2");
         AssertRefused("expected a number", "--spot", "2");
+        File.Delete(Path.Combine(Project, "secret"));
+        AssertRefused("put back the one", "--url", "http://127.0.0.1:0/");
         File.WriteAllText(Path.Combine(Project, "project.json"), """{"format":"weightspace-project","format_version":9}""");
         AssertRefused("use the release", "--url", "http://127.0.0.1:0/");
         Directory.CreateDirectory(_folder["strange"]);

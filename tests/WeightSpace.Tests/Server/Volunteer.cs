@@ -78,7 +78,9 @@ internal sealed class Volunteer : IDisposable
         return fresh;
     }
 
-    public string Request(double seconds, (Handed Task, bool IsSuccess)[] report, string key) => $"""
+    public string Request(double seconds, (Handed Task, bool IsSuccess)[] report) => Request(seconds, report, _key);
+
+    private string Request(double seconds, (Handed Task, bool IsSuccess)[] report, string key) => $"""
         <scheduler_request>
         <authenticator>{key}</authenticator>
         <hostid>{_host}</hostid>
