@@ -23,9 +23,21 @@ public static class ProjectServer
 
     private static readonly TimeSpan s_beat = TimeSpan.FromSeconds(1);
 
-    /// <summary>Serves a project until it is asked to stop. Throws <see cref="InputException"/> where it cannot be served so.</summary>
+    /// <summary>Serves a project until it is asked to stop. Throws <see cref="InputException"/> where it cannot be served so, and <see cref="IOException"/> where the database fails at the start.</summary>
     /// <param name="ready">Told the address when clients may come.</param>
     public static async Task Serve(ServerSettings settings, Action<string> ready, CancellationToken stop)
+    {
+        try
+        {
+            await ServeUntilStopped(settings, ready, stop);
+        }
+        catch (NpgsqlException error)
+        {
+            throw new IOException($"the database failed: {error.Message}", error);
+        }
+    }
+
+    private static async Task ServeUntilStopped(ServerSettings settings, Action<string> ready, CancellationToken stop)
     {
         using DataFolder data = DataFolder.Open(settings.Data);
         await using PrivateCluster? cluster = settings.Database is null ? await PrivateCluster.Start(data.Postgres, settings.Say, stop) : null;

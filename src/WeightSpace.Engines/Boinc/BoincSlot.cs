@@ -198,7 +198,7 @@ public sealed class BoincSlot : IDisposable
                 throw new InputException($"{path}: <app_init_data> is missing; BOINC's client writes it");
             double period = Number(text, "checkpoint_period", 60), earlier = Number(text, "wu_cpu_time", 0);
             string? folder = Value(text, "project_dir");
-            return (folder is null ? null : Path.GetFullPath(folder), TimeSpan.FromSeconds(Math.Clamp(period, 1, 3600)), Math.Clamp(earlier, 0, 1e9));
+            return (folder is null ? null : Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)), TimeSpan.FromSeconds(Math.Clamp(period, 1, 3600)), Math.Clamp(earlier, 0, 1e9));
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or EndOfStreamException or ArgumentException)
         {
