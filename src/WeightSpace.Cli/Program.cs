@@ -3,6 +3,9 @@ using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using WeightSpace.Cli;
 using WeightSpace.Cli.Commands;
+#if SERVER
+using WeightSpace.Cli.Server;
+#endif
 using WeightSpace.Tasks.Images;
 
 using var stop = new CancellationTokenSource();
@@ -56,6 +59,11 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     DataCommand.Create(Context),
     DetectCommand.Create(Context),
     WorkCommand.Create(Context),
+#if SERVER
+    ServeCommand.Create(Context),
+    SubmitCommand.Create(Context),
+    SignCommand.Create(Context),
+#endif
     FuzzCommand.Create(Context),
     VersionCommand.Create(Context),
 };

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using WeightSpace.Engines.Slurm;
 using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
@@ -92,24 +91,8 @@ internal sealed class SlurmOptions(string work, string failure)
         };
     }
 
-    /// <summary>The program as one file: the one named, this one, or the one that the script of the sources makes, which is called for it.</summary>
-    public string Program(CommandContext context, ParseResult parsed)
-    {
-        if (parsed.GetValue(_program) is { } named)
-            return named;
-        string? self = Environment.ProcessPath;
-        if (self is not null && !File.Exists(Path.Combine(AppContext.BaseDirectory, "weightspace.dll")))
-            return self;
-        // Built from its sources, the program lies in artifacts/program.
-        string root = Path.GetFullPath(Path.Combine(AppContext.BaseDirectory, "..", "..")), script = Path.Combine(root, "scripts", "build-single-file");
-        if (!File.Exists(script))
-            throw new InputException($"the program for the nodes is missing: this one is not a single file. Name one with {_program.Name}");
-        context.Text.WriteLine("The program for the nodes is one file; building it where its sources changed.");
-        using Process process = Process.Start(new ProcessStartInfo(script) { UseShellExecute = false, RedirectStandardOutput = true }) ?? throw new IOException($"{script}: the script did not start");
-        string said = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0 ? said.Trim() : throw new IOException($"{script} ended with exit code {process.ExitCode}");
-    }
+    /// <summary>The program as one file for the nodes.</summary>
+    public string Program(CommandContext context, ParseResult parsed) => ProgramForOthers.Find(context, parsed.GetValue(_program), _program.Name);
 
     private static string? Word(ParseResult parsed, Option<string?> option) => parsed.GetValue(option) is { } value ? Checked(option, value, SlurmSection.Word) : null;
 

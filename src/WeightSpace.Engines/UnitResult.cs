@@ -162,6 +162,12 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
         return new UnitResult(unit.Digest, networks, state);
     }
 
+    /// <summary>Steps that were trained for this result of a unit; those behind the snapshot that the unit began with are an earlier unit's.</summary>
+    public long StepsSince(WorkUnit unit) => Networks.Count == 0 && Current is null ? 0 : Networks.Sum(network => network.Steps) + (Current?.Now.Step ?? 0) - (unit.From?.Step ?? 0);
+
+    /// <summary>Whether nothing is left of the unit: all its networks have ended, or its steps were made.</summary>
+    public bool IsWhole(WorkUnit unit) => Networks.Count == unit.Recipes.Count || (unit.Steps is { } steps && StepsSince(unit) >= steps);
+
     /// <summary>What this result of a unit of these recipes leaves to the next unit: the recipes whose networks have not ended, and the snapshot that the first of them goes on from.</summary>
     public (IReadOnlyList<Recipe> Recipes, Snapshot? From) Left(IReadOnlyList<Recipe> recipes) => ([.. recipes.Skip(Networks.Count)], Current?.Now);
 

@@ -32,16 +32,19 @@ public static class WorkUnitRunner
     /// and throws <see cref="OperationCanceledException"/>.
     /// </summary>
     /// <param name="limit">After so long the unit hands in what it has, which is always a little; null: it goes on to its end.</param>
+    /// <param name="saveInterval">How often the state is put down; null: <see cref="SaveInterval"/>.</param>
+    /// <param name="saved">Called when the state was put down.</param>
     /// <param name="isCareful">Puts the state down after every network, so that after a crash it is known at which one it was.</param>
-    public static UnitResult Run(string unitPath, string resultPath, ITrainer trainer, TimeProvider time, Action<UnitProgress>? progress, CancellationToken stop, TimeSpan? limit = null, bool isCareful = false)
+    public static UnitResult Run(string unitPath, string resultPath, ITrainer trainer, TimeProvider time, Action<UnitProgress>? progress, CancellationToken stop, TimeSpan? limit = null, bool isCareful = false,
+        TimeSpan? saveInterval = null, Action? saved = null)
     {
         long began = time.GetTimestamp();
         WorkUnit unit = WorkUnit.Read(unitPath);
         string partialPath = PartialPath(resultPath);
         (List<NetworkResult> done, TrainingState? current) = ReadPartial(partialPath, unit);
-        long saved = time.GetTimestamp();
+        long lastSaved = time.GetTimestamp();
         long steps = unit.Recipes.Take(done.Count).Sum(recipe => recipe.Training.Stop.Steps);
-        long left = (unit.Steps ?? long.MaxValue) - StepsDone(unit, done, current);
+        long left = (unit.Steps ?? long.MaxValue) - new UnitResult(unit.Digest, done, current).StepsSince(unit);
         if (done.Count == 0 && current is null && unit.From is { } from)
             current = new TrainingState(from, [], []);
         bool isTimeUp = false;
@@ -53,10 +56,11 @@ public static class WorkUnitRunner
             long stride = Stride(recipe);
             while (run.Result is null && left > 0 && !isTimeUp)
             {
-                if (stop.IsCancellationRequested || time.GetElapsedTime(saved) > SaveInterval)
+                if (stop.IsCancellationRequested || time.GetElapsedTime(lastSaved) > (saveInterval ?? SaveInterval))
                 {
                     new UnitResult(unit.Digest, done, run.Save()).Write(partialPath);
-                    saved = time.GetTimestamp();
+                    lastSaved = time.GetTimestamp();
+                    saved?.Invoke();
                     stop.ThrowIfCancellationRequested();
                 }
                 long before = run.Step;
@@ -80,14 +84,6 @@ public static class WorkUnitRunner
         result.Write(resultPath);
         File.Delete(partialPath);
         return result;
-    }
-
-    /// <summary>Steps that this unit has trained so far; those behind the snapshot that it began with are an earlier unit's.</summary>
-    private static long StepsDone(WorkUnit unit, List<NetworkResult> done, TrainingState? current)
-    {
-        if (done.Count == 0 && current is null)
-            return 0;
-        return done.Sum(network => network.Steps) + (current?.Now.Step ?? 0) - (unit.From?.Step ?? 0);
     }
 
     private static (List<NetworkResult>, TrainingState?) ReadPartial(string path, WorkUnit unit)

@@ -11,9 +11,17 @@ internal static class StatusCommand
 {
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
-        Argument<string> zoo = new Argument<string>("ZOO") { Description = "The folder of a zoo that is growing on a cluster, or the --out of an analysis." }.AsPath();
-        var command = new Command("status", "Say how far a zoo or an analysis on a cluster is: units and networks, rate, cost, time left, and why things fail.") { zoo };
-        command.SetAction(parsed => context(parsed).Run(run => Tell(run, parsed.GetRequiredValue(zoo))));
+        Argument<string> zoo = new Argument<string>("ZOO") { Description = "The folder of a zoo that is growing on a cluster, or the --out of an analysis; or a project of volunteers, by its folder or its address." }.AsPath();
+        var command = new Command("status", "Say how far a zoo or an analysis on a cluster is, or the experiments of a project: units and networks, rate, cost, time left, and why things fail.") { zoo };
+        command.SetAction(parsed => context(parsed).Run(run =>
+        {
+            string folder = parsed.GetRequiredValue(zoo);
+#if SERVER
+            if (Server.ProjectStatus.IsProject(folder))
+                return Server.ProjectStatus.Tell(run, folder);
+#endif
+            return Tell(run, folder);
+        }));
         return command;
     }
 

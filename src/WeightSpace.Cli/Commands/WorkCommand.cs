@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using WeightSpace.Analysis.Parts;
 using WeightSpace.Engines;
+using WeightSpace.Engines.Boinc;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
 
@@ -20,11 +21,14 @@ internal static class WorkCommand
         var careful = new Option<bool>("--careful") { Description = "Put the state down after every network, not only twice a minute; parts of an analysis have none." };
         var once = new Option<bool>("--once") { Description = "Do nothing where the unit's result is there and whole, and refuse while another process is at work on it." };
         var quiet = new Option<bool>("--quiet") { Description = "Show no progress." };
-        var command = new Command("work", "Do one work unit, from a file to a file: train its networks, or compute its part of an analysis. Engines call this.") { unit, result, minutes, careful, once, quiet };
+        var boinc = new Option<bool>("--boinc") { Description = "Run as a task of BOINC's client, in one of its slots: tell it how far the unit is, and suspend, quit or abort when it asks." };
+        var command = new Command("work", "Do one work unit, from a file to a file: train its networks, or compute its part of an analysis. Engines call this.") { unit, result, minutes, careful, once, quiet, boinc };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             string unitPath = parsed.GetRequiredValue(unit), resultPath = parsed.GetRequiredValue(result);
             TimeSpan? limit = Limit(parsed.GetValue(minutes), minutes.Name);
+            if (parsed.GetValue(boinc))
+                return RunInSlot(run, unitPath, resultPath, limit);
             if (AnalysisUnit.IsOne(unitPath))
                 return Analyse(run, unitPath, resultPath, parsed.GetValue(once), parsed.GetValue(quiet));
             WorkUnit work = WorkUnit.Read(unitPath);
@@ -59,6 +63,44 @@ internal static class WorkCommand
         }
         context.Text.WriteLine($"{resultPath}: {unit.Blocks.Count} blocks of inner products and {unit.Scores.Count} scores{more}");
         return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = unit.Digest, ["blocks"] = unit.Blocks.Count, ["scores"] = unit.Scores.Count });
+    }
+
+    /// <summary>
+    /// The same as a task of BOINC's client, in the slot that is the working folder. What ends it for good is put down with its exit code; without that the client starts it again, and it goes
+    /// on.
+    /// </summary>
+    private static Answer RunInSlot(CommandContext context, string unitName, string resultName, TimeSpan? limit)
+    {
+        using var slot = BoincSlot.Open(Directory.GetCurrentDirectory(), context.Time, context.Stop);
+        try
+        {
+            string unitPath = slot.Resolve(unitName), resultPath = slot.Resolve(resultName);
+            WorkUnit work = WorkUnit.Read(unitPath);
+            FusedMultiplyAdd.Check(context, work.Recipes.Sum(recipe => recipe.TrainingFlops));
+            // A client that was killed and started anew may find the task of the one before, until that hears no more beats.
+            FileStream? claim;
+            while ((claim = UnitClaim.TryTake(resultPath)) is null)
+            {
+                slot.Stop.WaitHandle.WaitOne(TimeSpan.FromSeconds(1));
+                slot.Stop.ThrowIfCancellationRequested();
+            }
+            using FileStream held = claim;
+            double steps = Math.Min(work.Steps ?? long.MaxValue, work.Recipes.Sum(recipe => recipe.Training.Stop.Steps) - (work.From?.Step ?? 0));
+            using var trainer = new Trainer(context.Images);
+            UnitResult done = WorkUnitRunner.Run(unitPath, resultPath, trainer, context.Time, now => slot.Report(Math.Clamp((now.Steps - (work.From?.Step ?? 0)) / steps, 0, 1)), slot.Stop, limit,
+                saveInterval: slot.SaveInterval, saved: slot.ReportSaved);
+            slot.Finish(ExitCodes.Done);
+            return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = work.Digest, ["ended"] = done.Networks.Count });
+        }
+        catch (OperationCanceledException)
+        {
+            return new Answer(new JsonObject { ["stopped"] = true, ["aborted"] = slot.IsAborted }, slot.IsAborted ? BoincSlot.AbortedCode : ExitCodes.Done);
+        }
+        catch (Exception error) when (error is InputException or IOException or UnauthorizedAccessException or OutOfMemoryException)
+        {
+            slot.Finish(error is InputException ? ExitCodes.BadInput : ExitCodes.Failed);
+            throw;
+        }
     }
 
     private static TimeSpan? Limit(double? minutes, string option) =>

@@ -52,6 +52,13 @@ public static partial class AtomicFile
         }
     }
 
+    /// <summary>Gives a file that is on the disk another name in its folder, replacing a file of that name; the name is on the disk too when this returns.</summary>
+    public static void Rename(string path, string newPath)
+    {
+        File.Move(path, newPath, overwrite: true);
+        FlushFolder(Path.GetDirectoryName(Path.GetFullPath(newPath))!);
+    }
+
     private static void Remove(string temporary)
     {
         try

@@ -1,0 +1,197 @@
+using System.Collections.Concurrent;
+using System.Text.RegularExpressions;
+using Npgsql;
+using WeightSpace.Engines;
+using WeightSpace.Server.Database;
+using WeightSpace.Zoos;
+using WeightSpace.Zoos.Experiments;
+
+namespace WeightSpace.Server.Projects;
+
+/// <summary>An experiment that is handed in.</summary>
+/// <param name="Name">Its name in the project, and of its zoo's folder: small letters, digits and hyphens.</param>
+/// <param name="Subset">As in <see cref="Experiment.NetworksPerClass"/>.</param>
+/// <param name="UnitFlops">Operations of training to a work unit.</param>
+/// <param name="Priority">Units of an experiment with a higher one are handed out first.</param>
+public sealed record Submission(string Name, string Text, int? Subset, double UnitFlops, int Priority);
+
+/// <summary>How far an experiment is.</summary>
+public sealed record ExperimentStatus(string Name, string State, string Reason, int Priority, int Networks, long NetworksDone, long Units, long UnitsDone, long InProgress, long ToCheck, long Invalid, long Failed, string Zoo);
+
+/// <summary>
+/// The experiments of a project. Each grows in a folder of its own as <see cref="GrowingZoo"/> has it: the units are those that any engine would write, their results stand where any engine
+/// would look for them, and the zoo is written from them when all are there. A unit is handed out only after its file is on the disk.
+/// </summary>
+internal sealed partial class Experiments(Project project) : IDisposable
+{
+    private const int UnitsPerTransaction = 200;
+
+    private readonly ConcurrentDictionary<int, GrowingZoo> _growing = new();
+
+    /// <summary>Takes an experiment in, for <see cref="Work"/> to stage. Throws <see cref="InputException"/> where it cannot be grown here.</summary>
+    public async Task Submit(Submission submission)
+    {
+        if (!NamePattern().IsMatch(submission.Name))
+            throw new InputException($"name: found '{submission.Name}', expected 1 to 40 small letters, digits and hyphens");
+        if (!double.IsFinite(submission.UnitFlops) || submission.UnitFlops < 1)
+            throw new InputException($"unit_flops: found {submission.UnitFlops}, expected a number of at least 1");
+        Experiment experiment = Parse(submission.Name, submission.Text, submission.Subset);
+        if (experiment.ImageSets.Count > 0)
+            throw new InputException($"the experiment trains on images from files ({experiment.ImageSets[0].Name}), which volunteers' machines do not have; grow it with another engine");
+        int groups = new UnitPlan(experiment, "", new UnitCut.ByFlops(submission.UnitFlops)).Groups;
+        await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
+        int made = await connection.Execute(
+            "INSERT INTO experiments (name, text, subset, unit_flops, priority, state, networks, groups, created_at) VALUES ($1, $2, $3, $4, $5, 'staging', $6, $7, $8) ON CONFLICT (name) DO NOTHING",
+            submission.Name, submission.Text, submission.Subset, submission.UnitFlops, submission.Priority, experiment.Networks.Count, groups, project.Now);
+        // The same call again, after an answer that was lost, changes nothing.
+        if (made == 0 && !await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM experiments WHERE name = $1 AND text = $2 AND subset IS NOT DISTINCT FROM $3::int)", submission.Name, submission.Text, submission.Subset))
+            throw new InputException($"the project has another experiment of the name '{submission.Name}'; choose another name (--name)");
+        project.News.Release();
+    }
+
+    public async Task<List<ExperimentStatus>> Status()
+    {
+        await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
+        return await connection.Rows(row => new ExperimentStatus(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt32(3), row.GetInt32(4), row.GetInt64(5), row.GetInt64(6), row.GetInt64(7),
+                row.GetInt64(8), row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), Folder(row.GetString(0))),
+            """
+            SELECT e.name, e.state, e.reason, e.priority, e.networks, coalesce(u.ended, 0), coalesce(u.units, 0), coalesce(u.done, 0), coalesce(r.sent, 0), coalesce(r.reported, 0), coalesce(r.invalid, 0), coalesce(r.failed, 0)
+            FROM experiments e
+            LEFT JOIN (SELECT experiment_id, sum(ended) AS ended, count(*) AS units, count(*) FILTER (WHERE is_done) AS done FROM units GROUP BY 1) u ON u.experiment_id = e.id
+            LEFT JOIN (SELECT experiment_id, count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state = 'reported') AS reported,
+                              count(*) FILTER (WHERE state = 'invalid') AS invalid, count(*) FILTER (WHERE state IN ('failed', 'expired')) AS failed
+                       FROM results JOIN units ON units.id = unit_id GROUP BY 1) r ON r.experiment_id = e.id
+            ORDER BY e.id
+            """);
+    }
+
+    /// <summary>The folder of an experiment's zoo.</summary>
+    public string Folder(string name) => Path.Combine(project.Data.Zoos, name);
+
+    /// <summary>Where the file of a unit lies.</summary>
+    public string UnitPath(string experiment, int group, int unit) => Path.Combine(GrowingZoo.WorkFolder(Folder(experiment)), "units", UnitPlan.Name(group, unit) + ".json");
+
+    /// <summary>The experiments whose zoos are open.</summary>
+    public int[] OpenIds() => [.. _growing.Keys];
+
+    /// <summary>The zoo of an experiment that is open.</summary>
+    public GrowingZoo Growing(int experiment) => _growing[experiment];
+
+    /// <summary>Opens what was under way, stages what was handed in, and writes the zoos of which all units are done.</summary>
+    public async Task Work(CancellationToken stop)
+    {
+        List<(int Id, string Name, string State)> open;
+        await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
+            open = await connection.Rows(row => (row.GetInt32(0), row.GetString(1), row.GetString(2)), "SELECT id, name, state FROM experiments WHERE state IN ('staging', 'running') ORDER BY priority DESC, id");
+        foreach ((int id, string name, string state) in open)
+        {
+            try
+            {
+                if (_growing.ContainsKey(id) || await Open(id, name))
+                {
+                    if (state == "staging")
+                        await Stage(id, name, stop);
+                    await CompleteIfDone(id, name, stop);
+                }
+            }
+            catch (Exception error) when (error is InputException or IOException or UnauthorizedAccessException)
+            {
+                project.Settings.Say($"{name}: {error.Message}");
+                await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync(CancellationToken.None);
+                // What is wrong with a disk may pass; what is wrong with an experiment does not.
+                await connection.Execute("UPDATE experiments SET state = CASE WHEN $2 THEN 'failed' ELSE state END, reason = $3 WHERE id = $1", id, error is InputException, error.Message);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (GrowingZoo zoo in _growing.Values)
+            zoo.Dispose();
+    }
+
+    private Experiment Parse(string name, string text, int? subset)
+    {
+        var experiment = Experiment.Parse(text, name, project.Settings.Images);
+        return subset is { } networks ? experiment.Subset(networks) : experiment;
+    }
+
+    /// <summary>False where the zoo is complete already, which an earlier server did not come to put down.</summary>
+    private async Task<bool> Open(int id, string name)
+    {
+        await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
+        (string text, int? subset, double flops) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1), row.GetDouble(2)), "SELECT text, subset, unit_flops FROM experiments WHERE id = $1", id))[0];
+        GrowingZoo? zoo = GrowingZoo.Open(Parse(name, text, subset), Folder(name), new UnitCut.ByFlops(flops));
+        if (zoo is null)
+        {
+            await SetComplete(id);
+            return false;
+        }
+        _growing[id] = zoo;
+        return true;
+    }
+
+    private async Task Stage(int id, string name, CancellationToken stop)
+    {
+        UnitPlan plan = Growing(id).Plan;
+        for (int first = 0; first < plan.Groups; first += UnitsPerTransaction)
+        {
+            stop.ThrowIfCancellationRequested();
+            await project.InTransaction(async connection =>
+            {
+                for (int group = first; group < Math.Min(first + UnitsPerTransaction, plan.Groups); group++)
+                    await Units.Add(connection, id, name, plan, group, 0, plan.Recipes(group), null);
+                return 0;
+            });
+        }
+        await project.InTransaction(connection => connection.Execute("UPDATE experiments SET state = 'running', reason = '' WHERE id = $1 AND state = 'staging'", id));
+        project.Settings.Say($"{name}: {plan.Experiment.Networks.Count} networks in {plan.Groups} work units are ready to be handed out");
+    }
+
+    private async Task CompleteIfDone(int id, string name, CancellationToken stop)
+    {
+        await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
+        {
+            if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND NOT is_done) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state <> 'running')", id))
+                return;
+        }
+        GrowingZoo zoo = Growing(id);
+        if (await ReopenDamaged(id, zoo) is var damaged and > 0)
+        {
+            project.Settings.Say($"{name}: {damaged} results were damaged on the disk; their units are handed out again");
+            return;
+        }
+        zoo.Complete(zoo.ReadResults, null, stop);
+        _growing.TryRemove(id, out _);
+        zoo.Dispose();
+        await SetComplete(id);
+        project.Settings.Say($"{name}: the zoo is complete: {Folder(name)}");
+    }
+
+    /// <summary>Units whose results are not whole on the disk, and those behind them, are trained again: the bytes will be the same.</summary>
+    private async Task<int> ReopenDamaged(int id, GrowingZoo zoo)
+    {
+        int damaged = 0;
+        for (int group = 0; group < zoo.Plan.Groups; group++)
+        {
+            (int whole, int ended) = (0, 0);
+            foreach (UnitResult result in zoo.ReadResults(group))
+                (whole, ended) = (whole + 1, ended + result.Networks.Count);
+            if (ended == zoo.Plan.Count(group))
+                continue;
+            damaged++;
+            await project.InTransaction(connection => connection.Execute(
+                "UPDATE units SET is_done = false, ended = 0, wanted = 1, result_sha256 = NULL WHERE experiment_id = $1 AND group_number = $2 AND unit_number = $3", id, group, whole));
+        }
+        return damaged;
+    }
+
+    private async Task SetComplete(int id)
+    {
+        await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
+        await connection.Execute("UPDATE experiments SET state = 'complete', reason = '', completed_at = $2 WHERE id = $1", id, project.Now);
+    }
+
+    [GeneratedRegex(@"\A[a-z0-9][a-z0-9-]{0,39}\z")]
+    private static partial Regex NamePattern();
+}
