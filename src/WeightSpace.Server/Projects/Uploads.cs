@@ -38,7 +38,8 @@ internal sealed class Uploads(Project project)
         if (handed is null)
             return Refuse("no file is expected for this result");
         (XElement header, bool hasData) = await ReadHeader(body, stop);
-        if (!_busy.TryAdd(handed.Id, true))
+        long id = handed.Id;
+        if (!_busy.TryAdd(id, true))
             return TryLater("another transfer of this file is under way");
         try
         {
@@ -54,7 +55,7 @@ internal sealed class Uploads(Project project)
         }
         finally
         {
-            _busy.TryRemove(handed!.Id, out _);
+            _busy.TryRemove(id, out _);
         }
     }
 
