@@ -12,7 +12,7 @@ import time
 
 from common import LEAST_ROUNDS, PROGRAM, ROOT, cpu_field, fail, results_folder, run, spread, write
 
-NETWORKS, STEPS, CORES = 200, 100, 2
+NETWORKS, STEPS, CORES = 200, 400, 2
 UNIT_SECONDS = (2, 4, 8)
 TARGET_MINUTES, MOST_OVERHEAD = 10, 0.10
 EXPERIMENT = """experiment: slurm-bench
