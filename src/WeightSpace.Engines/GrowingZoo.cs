@@ -103,10 +103,14 @@ public sealed class GrowingZoo : IDisposable
 
     /// <summary>Writes the zoo from the results of all groups, in their order, and removes what was under way.</summary>
     /// <param name="results">The results of a group's units, which the caller knows to be there.</param>
-    public void Complete(Func<int, IEnumerable<UnitResult>> results, Action<long>? progress, CancellationToken stop)
+    /// <param name="keep">Where what was under way is moved to instead, a folder that is not there yet; null: it is removed.</param>
+    public void Complete(Func<int, IEnumerable<UnitResult>> results, Action<long>? progress, CancellationToken stop, string? keep = null)
     {
         ZooWriter.Write(_folder, Plan.Experiment, Enumerable.Range(0, Plan.Groups).SelectMany(group => UnitResult.Join(results(group))), progress, stop);
-        WorkRemoval.Remove(Work);
+        if (keep is null)
+            WorkRemoval.Remove(Work);
+        else
+            Directory.Move(Work, keep);
     }
 
     public void Dispose() => _claim.Dispose();

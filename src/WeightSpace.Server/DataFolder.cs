@@ -38,6 +38,12 @@ public sealed class DataFolder : IDisposable
 
     internal string Zoos => In("zoos");
 
+    /// <summary>Units and results of complete zoos, for as long as a host may be caught.</summary>
+    internal string Kept => In("kept");
+
+    /// <summary>Zoos that hold results of a host that was caught, until they are written again.</summary>
+    internal string Withdrawn => In("withdrawn");
+
     /// <summary>Opens a project's folder, or makes one. Throws <see cref="InputException"/> where it belongs to another server or another release, or holds something else.</summary>
     public static DataFolder Open(string path)
     {
@@ -54,7 +60,7 @@ public sealed class DataFolder : IDisposable
                 bool isNew = !File.Exists(description);
                 if (!isNew)
                     CheckVersion(description);
-                foreach (string folder in (string[])["postgresql", "download", "upload", "zoos"])
+                foreach (string folder in (string[])["postgresql", "download", "upload", "zoos", "kept", "withdrawn"])
                     Directory.CreateDirectory(System.IO.Path.Combine(path, folder));
                 byte[] secret = Convert.FromHexString(ReadOrMakeSecret(System.IO.Path.Combine(path, "secret"), isNew));
                 string token = ReadOrMakeSecret(System.IO.Path.Combine(path, TokenName), isNew);

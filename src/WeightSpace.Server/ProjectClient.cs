@@ -54,6 +54,9 @@ public sealed class ProjectClient : IDisposable
         ["results_to_check"] = status.ToCheck,
         ["results_wrong"] = status.Invalid,
         ["results_failed"] = status.Failed,
+        ["results_held"] = status.Held,
+        ["results_withdrawn"] = status.Withdrawn,
+        ["units_suspect"] = status.Suspect,
         ["zoo"] = status.Zoo,
     };
 

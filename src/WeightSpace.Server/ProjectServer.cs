@@ -71,7 +71,8 @@ public static class ProjectServer
         {
             // Neither ends by itself; what ends one of them ends the server.
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            Task[] tasks = [Work(project, experiments, new Validator(project, experiments, uploads), either.Token), Watch(project, either.Token)];
+            var validator = new Validator(project, experiments, uploads);
+            Task[] tasks = [Grow(project, experiments, either.Token), Check(project, validator, either.Token), Train(project, validator, either.Token), Watch(project, either.Token)];
             Task first = await Task.WhenAny(tasks);
             await either.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -85,23 +86,41 @@ public static class ProjectServer
         await web.StopAsync(patience.Token);
     }
 
-    /// <summary>Checks, trains and assembles, on one thread: it holds a trainer.</summary>
-    private static Task Work(Project project, Experiments experiments, Validator validator, CancellationToken stop) => Repeat(project, stop, async () =>
+    /// <summary>Stages what was handed in, and writes the zoos of which all is there.</summary>
+    private static Task Grow(Project project, Experiments experiments, CancellationToken stop) => Repeat(project, stop, async () =>
+    {
+        await experiments.Work(stop);
+        await project.NewWork.WaitAsync(s_beat, stop);
+    });
+
+    /// <summary>Decides about results.</summary>
+    private static Task Check(Project project, Validator validator, CancellationToken stop) => WithTrainer(project, stop, async trainer =>
+    {
+        while (await validator.CheckNext(trainer, stop))
+            stop.ThrowIfCancellationRequested();
+        await project.NewResults.WaitAsync(s_beat, stop);
+    });
+
+    /// <summary>Trains what volunteers cannot, or do not.</summary>
+    private static Task Train(Project project, Validator validator, CancellationToken stop) => WithTrainer(project, stop, async trainer =>
+    {
+        while (await validator.TrainNext(trainer, stop))
+            stop.ThrowIfCancellationRequested();
+        await Task.Delay(s_beat, stop);
+    });
+
+    private static async Task WithTrainer(Project project, CancellationToken stop, Func<ITrainer, Task> work)
     {
         ITrainer trainer = project.Settings.NewTrainer();
         try
         {
-            await experiments.Work(stop);
-            while (await validator.CheckNext(trainer, stop) || await validator.TrainNext(trainer, stop))
-                stop.ThrowIfCancellationRequested();
-            await experiments.Work(stop);
+            await Repeat(project, stop, () => work(trainer));
         }
         finally
         {
             (trainer as IDisposable)?.Dispose();
         }
-        await project.News.WaitAsync(s_beat, stop);
-    });
+    }
 
     /// <summary>Gives up on results that are overdue: their units are handed out again.</summary>
     private static Task Watch(Project project, CancellationToken stop) => Repeat(project, stop, async () =>
@@ -110,7 +129,7 @@ public static class ProjectServer
             """
             WITH overdue AS (UPDATE results SET state = 'expired' WHERE id IN (SELECT id FROM results WHERE state = 'sent' AND deadline < $1 LIMIT 1000 FOR UPDATE SKIP LOCKED) RETURNING unit_id),
                  counted AS (SELECT unit_id, count(*) AS results FROM overdue GROUP BY unit_id)
-            UPDATE units SET wanted = wanted + counted.results FROM counted WHERE id = unit_id AND NOT is_done
+            UPDATE units SET wanted = wanted + counted.results FROM counted WHERE id = unit_id AND (NOT is_done OR is_suspect)
             """, project.Now));
         await Task.Delay(s_beat, stop);
     });

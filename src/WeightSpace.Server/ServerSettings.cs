@@ -1,3 +1,4 @@
+using WeightSpace.Server.Trust;
 using WeightSpace.Tasks.Images;
 using WeightSpace.Zoos;
 
@@ -30,11 +31,17 @@ public sealed record ServerSettings
     /// <summary>How long a client is asked to wait between two requests.</summary>
     public TimeSpan RequestDelay { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>The share of results of which one network is trained again, 0 to 1.</summary>
-    public double CheckedShare { get; init; } = 1;
+    /// <summary>How much of what volunteers hand in is held against the truth.</summary>
+    public TrustPolicy Trust { get; init; } = TrustPolicy.Default;
+
+    /// <summary>How long the results of a complete zoo are kept, so that those of a host that is caught later can be checked again.</summary>
+    public TimeSpan KeepFor { get; init; } = TimeSpan.FromDays(30);
 
     /// <summary>Results of a unit that may fail or be wrong before the server trains it itself.</summary>
     public int Attempts { get; init; } = 3;
+
+    /// <summary>After so long that nobody took a unit that needs another owner's word, the server trains it itself.</summary>
+    public TimeSpan OwnWorkAfter { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Makes what trains networks again.</summary>
     public required Func<ITrainer> NewTrainer { get; init; }

@@ -18,6 +18,8 @@ internal static class ProjectStatus
         {
             context.Text.WriteLine($"  {Text("name")}: {Text("state")}, {Count("networks_done")} of {Count("networks")} networks, {Count("units_done")} of {Count("units")} units; "
                 + $"results: {Count("results_in_progress")} in progress, {Count("results_to_check")} to be checked, {Count("results_wrong")} wrong, {Count("results_failed")} failed or overdue");
+            if (experiment!["results_held"]!.GetValue<long>() + experiment["results_withdrawn"]!.GetValue<long>() + experiment["units_suspect"]!.GetValue<long>() > 0)
+                context.Text.WriteLine($"    {Count("results_held")} wait for an equal one of another owner, {Count("results_withdrawn")} withdrawn, {Count("units_suspect")} units of caught hosts to be confirmed");
             if (Text("reason").Length > 0)
                 context.Text.WriteLine($"    {Text("reason")}");
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using WeightSpace.Server;
+using WeightSpace.Server.Trust;
 using WeightSpace.Training;
 using WeightSpace.Zoos;
 
@@ -9,7 +10,7 @@ namespace WeightSpace.Cli.Server;
 /// <summary><c>weightspace serve --data FOLDER</c>: a project that volunteers attach their BOINC clients to.</summary>
 internal static class ServeCommand
 {
-    private static readonly NumberRange s_days = new(0, 365, ExcludesMin: true), s_seconds = new(0, 86_400, ExcludesMin: true), s_share = new(0, 1), s_attempts = new(1, 100);
+    private static readonly NumberRange s_days = new(0, 365, ExcludesMin: true), s_seconds = new(0, 86_400, ExcludesMin: true), s_share = new(0, 1), s_attempts = new(1, 100), s_quorum = new(1, 10), s_keep = new(0, 10_000);
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
@@ -21,9 +22,11 @@ internal static class ServeCommand
         Option<string?> app = new Option<string?>("--app") { Description = "The folder of a signed program (weightspace sign), for volunteers' machines. Default: the one that the project has.", HelpName = "FOLDER" }.AsPath();
         var deadline = new Option<double>("--deadline-days") { Description = "How long a host may take for a result; then its unit is given to another.", HelpName = "DAYS", DefaultValueFactory = _ => 7 };
         var delay = new Option<double>("--request-delay") { Description = "Seconds that a client is asked to wait between two requests.", HelpName = "SECONDS", DefaultValueFactory = _ => 10 };
-        var spot = new Option<double>("--spot") { Description = "The share of results of which one network, chosen at random, is trained again and compared to the bit.", HelpName = "SHARE", DefaultValueFactory = _ => 1 };
+        var spot = new Option<double>("--spot") { Description = "The least share of results of which one network, chosen at random, is trained again and compared to the bit. A new host's are all looked at, fewer the more were right; 0: none of anyone's.", HelpName = "SHARE", DefaultValueFactory = _ => TrustPolicy.Default.LeastShare };
+        var quorum = new Option<int>("--quorum") { Description = "Equal results from different owners before one is accepted.", HelpName = "N", DefaultValueFactory = _ => TrustPolicy.Default.Quorum };
+        var keep = new Option<double>("--keep-days") { Description = "How long the results of a complete zoo are kept, so that those of a host that is caught later can be checked again.", HelpName = "DAYS", DefaultValueFactory = _ => 30 };
         var attempts = new Option<int>("--attempts") { Description = "Results of a unit that may fail or be wrong before the server trains it itself.", HelpName = "N", DefaultValueFactory = _ => 3 };
-        var command = new Command("serve", "Serve a project that volunteers' BOINC clients train networks for (docs/volunteers.md).") { data, url, listen, database, name, app, deadline, delay, spot, attempts };
+        var command = new Command("serve", "Serve a project that volunteers' BOINC clients train networks for (docs/volunteers.md).") { data, url, listen, database, name, app, deadline, delay, spot, quorum, attempts, keep };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             string? address = null;
@@ -38,7 +41,8 @@ internal static class ServeCommand
                 App = parsed.GetValue(app),
                 Deadline = TimeSpan.FromDays(InRange(deadline.Name, parsed.GetValue(deadline), s_days)),
                 RequestDelay = TimeSpan.FromSeconds(InRange(delay.Name, parsed.GetValue(delay), s_seconds)),
-                CheckedShare = InRange(spot.Name, parsed.GetValue(spot), s_share),
+                Trust = new TrustPolicy(InRange(spot.Name, parsed.GetValue(spot), s_share), (int)InRange(quorum.Name, parsed.GetValue(quorum), s_quorum)),
+                KeepFor = TimeSpan.FromDays(InRange(keep.Name, parsed.GetValue(keep), s_keep)),
                 Attempts = (int)InRange(attempts.Name, parsed.GetValue(attempts), s_attempts),
                 NewTrainer = () => new Trainer(run.Images),
                 Images = run.Images,

@@ -38,15 +38,56 @@ internal static class Claims
     }
 
     /// <summary>
+    /// Trains a part of a unit again and says what is not the same; null where all is. The part is one of the networks, or of a long network, which goes on over several units, one segment between
+    /// two of the snapshots that the result holds (or its begin and its end).
+    /// </summary>
+    /// <param name="choose">A number from 0 to below the one it is given, chosen so that no host can know it when it hands in.</param>
+    public static string? FindDifferenceAtRandom(WorkUnit unit, UnitResult result, Func<int, int> choose, ITrainer trainer, CancellationToken stop)
+    {
+        int index = choose(result.Networks.Count + (result.Current is null ? 0 : 1));
+        if (unit.Steps is null)
+            return FindDifference(unit, result, index, trainer, stop);
+        Snapshot? from = index == 0 ? unit.From : null;
+        long end = End(result, index);
+        Snapshot?[] begins = [from, .. Snapshots(result, index).Where(snapshot => snapshot.Step > (from?.Step ?? 0) && snapshot.Step < end)];
+        int segment = choose(begins.Length);
+        return FindDifference(unit, result, index, begins[segment], segment + 1 < begins.Length ? begins[segment + 1] : null, trainer, stop);
+    }
+
+    /// <summary>
     /// Trains the network at <paramref name="index"/> of a unit again, as far as the result says it was trained (the one behind the last that ended: the unfinished one), and says what is not
     /// the same; null where all is.
     /// </summary>
-    public static string? FindDifference(WorkUnit unit, UnitResult result, int index, ITrainer trainer, CancellationToken stop)
+    public static string? FindDifference(WorkUnit unit, UnitResult result, int index, ITrainer trainer, CancellationToken stop) =>
+        FindDifference(unit, result, index, index == 0 ? unit.From : null, null, trainer, stop);
+
+    /// <summary>The first network in which two results of a unit differ, the unfinished one included; null where they say the same.</summary>
+    public static int? FirstDifference(UnitResult a, UnitResult b)
+    {
+        for (int i = 0; i < Math.Min(a.Networks.Count, b.Networks.Count); i++)
+        {
+            if (FindDifference(a.Networks[i], b.Networks[i]) is not null)
+                return i;
+        }
+        bool areSame = a.Networks.Count == b.Networks.Count && (a.Current, b.Current) switch
+        {
+            (null, null) => true,
+            ({ } one, { } other) => IsSame(one.Now, other.Now) && FindDifference("", one.Checkpoints, other.Checkpoints) is null && FindDifference("", one.Snapshots, other.Snapshots) is null,
+            _ => false,
+        };
+        return areSame ? null : Math.Min(a.Networks.Count, b.Networks.Count);
+    }
+
+    /// <param name="from">Where training begins; null: with the initial weights.</param>
+    /// <param name="to">A snapshot of the result, where it ends; null: where the result ends.</param>
+    private static string? FindDifference(WorkUnit unit, UnitResult result, int index, Snapshot? from, Snapshot? to, ITrainer trainer, CancellationToken stop)
     {
         Recipe recipe = unit.Recipes[index];
-        ITrainingRun run = trainer.Start(recipe, index == 0 && unit.From is { } from ? new TrainingState(from, [], []) : null);
+        ITrainingRun run = trainer.Start(recipe, from is null ? null : new TrainingState(from, [], []));
         NetworkResult? claimed = index < result.Networks.Count ? result.Networks[index] : null;
-        long until = claimed?.Steps ?? result.Current!.Now.Step;
+        if (claimed is null && result.Current is null)
+            return $"network {recipe.Id} is missing";
+        long until = to?.Step ?? End(result, index);
         long stride = WorkUnitRunner.Stride(recipe);
         while (run.Result is null && run.Step < until)
         {
@@ -54,21 +95,34 @@ internal static class Claims
             run.Advance(Math.Min(stride, until - run.Step));
         }
         string network = recipe.Id;
-        if (claimed is null)
+        long begin = from?.Step ?? -1;
+        Checkpoint[] checkpoints = [.. (claimed?.Checkpoints ?? result.Current!.Checkpoints).Where(checkpoint => checkpoint.Step > begin && checkpoint.Step <= until)];
+        Snapshot[] snapshots = [.. Snapshots(result, index).Where(snapshot => snapshot.Step > begin && snapshot.Step <= until)];
+        if (to is not null || claimed is null)
         {
-            TrainingState state = run.Save(), said = result.Current!;
-            return run.Result is not null ? $"network {network} ends at step {run.Result.Steps}, and is said to go on"
-                : !IsSame(state.Now, said.Now) ? $"network {network}, step {said.Now.Step}: its state is another"
-                : FindDifference(network, state.Checkpoints, said.Checkpoints) ?? FindDifference(network, state.Snapshots, said.Snapshots);
+            if (run.Result is not null)
+                return $"network {network} ends at step {run.Result.Steps}, and is said to go on";
+            (TrainingState state, Snapshot said) = (run.Save(), to ?? result.Current!.Now);
+            return !IsSame(state.Now, said) ? $"network {network}, step {said.Step}: its state is another"
+                : FindDifference(network, state.Checkpoints, checkpoints) ?? FindDifference(network, state.Snapshots, snapshots);
         }
-        if (run.Result is not { } again)
-            return $"network {network} goes on behind step {until}, where it is said to have ended";
+        return run.Result is { } again ? FindDifference(again, claimed with { Checkpoints = checkpoints, Snapshots = snapshots })
+            : $"network {network} goes on behind step {until}, where it is said to have ended";
+    }
+
+    private static string? FindDifference(NetworkResult again, NetworkResult claimed)
+    {
+        string network = again.Id;
         if (again.Status != claimed.Status || again.Reason != claimed.Reason || again.Steps != claimed.Steps)
             return $"network {network} ends as {again.Status} ({again.Reason}) after {again.Steps} steps, and is said to end as {claimed.Status} after {claimed.Steps}";
         if (!Equals(again.TrainLoss, claimed.TrainLoss) || !Equals(again.EvalLoss, claimed.EvalLoss) || !Equals(again.EvalAccuracy, claimed.EvalAccuracy) || !Equals(again.AttackSuccess, claimed.AttackSuccess))
             return $"network {network}: its losses or accuracies at the end are others";
         return FindDifference(network, again.Checkpoints, claimed.Checkpoints) ?? FindDifference(network, again.Snapshots, claimed.Snapshots);
     }
+
+    private static long End(UnitResult result, int index) => index < result.Networks.Count ? result.Networks[index].Steps : result.Current!.Now.Step;
+
+    private static IReadOnlyList<Snapshot> Snapshots(UnitResult result, int index) => index < result.Networks.Count ? result.Networks[index].Snapshots : result.Current!.Snapshots;
 
     private static string? FindDifference(string network, IReadOnlyList<Checkpoint> trained, IReadOnlyList<Checkpoint> claimed)
     {

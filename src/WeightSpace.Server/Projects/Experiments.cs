@@ -16,7 +16,7 @@ namespace WeightSpace.Server.Projects;
 public sealed record Submission(string Name, string Text, int? Subset, double UnitFlops, int Priority);
 
 /// <summary>How far an experiment is.</summary>
-public sealed record ExperimentStatus(string Name, string State, string Reason, int Priority, int Networks, long NetworksDone, long Units, long UnitsDone, long InProgress, long ToCheck, long Invalid, long Failed, string Zoo);
+public sealed record ExperimentStatus(string Name, string State, string Reason, int Priority, int Networks, long NetworksDone, long Units, long UnitsDone, long InProgress, long ToCheck, long Invalid, long Failed, long Held, long Withdrawn, long Suspect, string Zoo);
 
 /// <summary>
 /// The experiments of a project. Each grows in a folder of its own as <see cref="GrowingZoo"/> has it: the units are those that any engine would write, their results stand where any engine
@@ -46,20 +46,22 @@ internal sealed partial class Experiments(Project project) : IDisposable
         // The same call again, after an answer that was lost, changes nothing.
         if (made == 0 && !await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM experiments WHERE name = $1 AND text = $2 AND subset IS NOT DISTINCT FROM $3::int)", submission.Name, submission.Text, submission.Subset))
             throw new InputException($"the project has another experiment of the name '{submission.Name}'; choose another name (--name)");
-        project.News.Release();
+        project.NewWork.Release();
     }
 
     public async Task<List<ExperimentStatus>> Status()
     {
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         return await connection.Rows(row => new ExperimentStatus(row.GetString(0), row.GetString(1), row.GetString(2), row.GetInt32(3), row.GetInt32(4), row.GetInt64(5), row.GetInt64(6), row.GetInt64(7),
-                row.GetInt64(8), row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), Folder(row.GetString(0))),
+                row.GetInt64(8), row.GetInt64(9), row.GetInt64(10), row.GetInt64(11), row.GetInt64(12), row.GetInt64(13), row.GetInt64(14), Folder(row.GetString(0))),
             """
-            SELECT e.name, e.state, e.reason, e.priority, e.networks, coalesce(u.ended, 0), coalesce(u.units, 0), coalesce(u.done, 0), coalesce(r.sent, 0), coalesce(r.reported, 0), coalesce(r.invalid, 0), coalesce(r.failed, 0)
+            SELECT e.name, e.state, e.reason, e.priority, e.networks, coalesce(u.ended, 0), coalesce(u.units, 0), coalesce(u.done, 0), coalesce(r.sent, 0), coalesce(r.reported, 0), coalesce(r.invalid, 0), coalesce(r.failed, 0),
+                coalesce(r.held, 0), coalesce(r.withdrawn, 0), coalesce(u.suspect, 0)
             FROM experiments e
-            LEFT JOIN (SELECT experiment_id, sum(ended) AS ended, count(*) AS units, count(*) FILTER (WHERE is_done) AS done FROM units GROUP BY 1) u ON u.experiment_id = e.id
+            LEFT JOIN (SELECT experiment_id, sum(ended) AS ended, count(*) AS units, count(*) FILTER (WHERE is_done) AS done, count(*) FILTER (WHERE is_suspect) AS suspect FROM units WHERE voided = 0 GROUP BY 1) u ON u.experiment_id = e.id
             LEFT JOIN (SELECT experiment_id, count(*) FILTER (WHERE state = 'sent') AS sent, count(*) FILTER (WHERE state = 'reported') AS reported,
-                              count(*) FILTER (WHERE state = 'invalid') AS invalid, count(*) FILTER (WHERE state IN ('failed', 'expired')) AS failed
+                              count(*) FILTER (WHERE state = 'invalid') AS invalid, count(*) FILTER (WHERE state IN ('failed', 'expired')) AS failed,
+                              count(*) FILTER (WHERE state = 'held') AS held, count(*) FILTER (WHERE state = 'withdrawn') AS withdrawn
                        FROM results JOIN units ON units.id = unit_id GROUP BY 1) r ON r.experiment_id = e.id
             ORDER BY e.id
             """);
@@ -69,7 +71,10 @@ internal sealed partial class Experiments(Project project) : IDisposable
     public string Folder(string name) => Path.Combine(project.Data.Zoos, name);
 
     /// <summary>Where the file of a unit lies.</summary>
-    public string UnitPath(string experiment, int group, int unit) => Path.Combine(GrowingZoo.WorkFolder(Folder(experiment)), "units", UnitPlan.Name(group, unit) + ".json");
+    public string UnitPath(string experiment, int group, int unit) => Path.Combine(UnitPlan.UnitFolderOf(WorkFolder(experiment)), UnitPlan.Name(group, unit) + ".json");
+
+    /// <summary>Where the accepted result of a unit lies.</summary>
+    public string ResultPath(string experiment, int group, int unit) => Path.Combine(UnitPlan.ResultFolderOf(WorkFolder(experiment)), UnitPlan.Name(group, unit) + ".safetensors");
 
     /// <summary>The experiments whose zoos are open.</summary>
     public int[] OpenIds() => [.. _growing.Keys];
@@ -82,11 +87,14 @@ internal sealed partial class Experiments(Project project) : IDisposable
     {
         List<(int Id, string Name, string State)> open;
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
-            open = await connection.Rows(row => (row.GetInt32(0), row.GetString(1), row.GetString(2)), "SELECT id, name, state FROM experiments WHERE state IN ('staging', 'running') ORDER BY priority DESC, id");
+            open = await connection.Rows(row => (row.GetInt32(0), row.GetString(1), row.GetString(2)), "SELECT id, name, state FROM experiments WHERE state IN ('staging', 'running', 'reopening') ORDER BY priority DESC, id");
+        await ForgetKept(stop);
         foreach ((int id, string name, string state) in open)
         {
             try
             {
+                if (state == "reopening")
+                    await Reopen(id, name, stop);
                 if (_growing.ContainsKey(id) || await Open(id, name))
                 {
                     if (state == "staging")
@@ -121,6 +129,9 @@ internal sealed partial class Experiments(Project project) : IDisposable
     {
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         (string text, int? subset, double flops) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1), row.GetDouble(2)), "SELECT text, subset, unit_flops FROM experiments WHERE id = $1", id))[0];
+        // An earlier server wrote the zoo, and did not come to put its work away.
+        if (File.Exists(Path.Combine(Folder(name), ZooManifest.FileName)) && Directory.Exists(GrowingZoo.WorkFolder(Folder(name))) && Keep(name) is { } keep)
+            Directory.Move(GrowingZoo.WorkFolder(Folder(name)), keep);
         GrowingZoo? zoo = GrowingZoo.Open(Parse(name, text, subset), Folder(name), new UnitCut.ByFlops(flops));
         if (zoo is null)
         {
@@ -140,7 +151,7 @@ internal sealed partial class Experiments(Project project) : IDisposable
             await project.InTransaction(async connection =>
             {
                 for (int group = first; group < Math.Min(first + UnitsPerTransaction, plan.Groups); group++)
-                    await Units.Add(connection, id, name, plan, group, 0, plan.Recipes(group), null);
+                    await Units.Add(connection, id, name, plan, group, 0, plan.Recipes(group), null, project.Settings.Trust.Quorum);
                 return 0;
             });
         }
@@ -150,23 +161,87 @@ internal sealed partial class Experiments(Project project) : IDisposable
 
     private async Task CompleteIfDone(int id, string name, CancellationToken stop)
     {
-        await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
+        await project.Deciding.WaitAsync(stop);
+        try
         {
-            if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND NOT is_done) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state <> 'running')", id))
+            await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
+            {
+                if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND (NOT is_done OR is_suspect)) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state <> 'running')", id))
+                    return;
+            }
+            GrowingZoo zoo = Growing(id);
+            if (await ReopenDamaged(id, zoo) is var damaged and > 0)
+            {
+                project.Settings.Say($"{name}: {damaged} results were damaged on the disk; their units are handed out again");
                 return;
+            }
+            zoo.Complete(zoo.ReadResults, null, stop, Keep(name));
+            _growing.TryRemove(id, out _);
+            zoo.Dispose();
+            await SetComplete(id);
+            Remove(Path.Combine(project.Data.Withdrawn, name));
+            project.Settings.Say($"{name}: the zoo is complete: {Folder(name)}");
         }
-        GrowingZoo zoo = Growing(id);
-        if (await ReopenDamaged(id, zoo) is var damaged and > 0)
+        finally
         {
-            project.Settings.Say($"{name}: {damaged} results were damaged on the disk; their units are handed out again");
-            return;
+            project.Deciding.Release();
         }
-        zoo.Complete(zoo.ReadResults, null, stop);
-        _growing.TryRemove(id, out _);
-        zoo.Dispose();
-        await SetComplete(id);
-        project.Settings.Say($"{name}: the zoo is complete: {Folder(name)}");
     }
+
+    /// <summary>
+    /// Takes a complete zoo back, as it holds results of a host that was caught: it is moved aside, and written again when others have confirmed them, or trained them right.
+    /// </summary>
+    private async Task Reopen(int id, string name, CancellationToken stop)
+    {
+        await project.Deciding.WaitAsync(stop);
+        try
+        {
+            string aside = Path.Combine(project.Data.Withdrawn, name), kept = Path.Combine(project.Data.Kept, name);
+            if (File.Exists(Path.Combine(Folder(name), ZooManifest.FileName)))
+            {
+                Remove(aside);
+                Directory.Move(Folder(name), aside);
+            }
+            if (Directory.Exists(kept))
+            {
+                Directory.CreateDirectory(Folder(name));
+                Directory.Move(kept, GrowingZoo.WorkFolder(Folder(name)));
+            }
+            await project.InTransaction(connection => connection.Execute("UPDATE experiments SET state = 'running', is_kept = false, completed_at = NULL WHERE id = $1 AND state = 'reopening'", id));
+            project.Settings.Say($"{name}: the zoo is withdrawn until what a caught host handed in is confirmed; until then it stands in {aside}");
+        }
+        finally
+        {
+            project.Deciding.Release();
+        }
+    }
+
+    /// <summary>Removes the work of zoos that have been complete for long.</summary>
+    private async Task ForgetKept(CancellationToken stop)
+    {
+        await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop);
+        foreach (string name in await connection.Rows(row => row.GetString(0), "UPDATE experiments SET is_kept = false WHERE is_kept AND state = 'complete' AND completed_at < $1 RETURNING name", project.Now - project.Settings.KeepFor))
+            Remove(Path.Combine(project.Data.Kept, name));
+    }
+
+    /// <summary>Where the work of an experiment is kept when its zoo is complete; null where it is not.</summary>
+    private string? Keep(string name)
+    {
+        if (project.Settings.KeepFor == TimeSpan.Zero)
+            return null;
+        string folder = Path.Combine(project.Data.Kept, name);
+        Remove(folder);
+        return folder;
+    }
+
+    private static void Remove(string folder)
+    {
+        if (Directory.Exists(folder))
+            Directory.Delete(folder, recursive: true);
+    }
+
+    /// <summary>The units and results of an experiment, under way or kept.</summary>
+    private string WorkFolder(string name) => GrowingZoo.WorkFolder(Folder(name)) is var work && Directory.Exists(work) ? work : Path.Combine(project.Data.Kept, name);
 
     /// <summary>Units whose results are not whole on the disk, and those behind them, are trained again: the bytes will be the same.</summary>
     private async Task<int> ReopenDamaged(int id, GrowingZoo zoo)
@@ -181,7 +256,7 @@ internal sealed partial class Experiments(Project project) : IDisposable
                 continue;
             damaged++;
             await project.InTransaction(connection => connection.Execute(
-                "UPDATE units SET is_done = false, ended = 0, wanted = 1, result_sha256 = NULL WHERE experiment_id = $1 AND group_number = $2 AND unit_number = $3", id, group, whole));
+                "UPDATE units SET is_done = false, ended = 0, wanted = 1, quorum = 1, result_sha256 = NULL, result_id = NULL WHERE experiment_id = $1 AND group_number = $2 AND unit_number = $3 AND voided = 0", id, group, whole));
         }
         return damaged;
     }
@@ -189,7 +264,7 @@ internal sealed partial class Experiments(Project project) : IDisposable
     private async Task SetComplete(int id)
     {
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
-        await connection.Execute("UPDATE experiments SET state = 'complete', reason = '', completed_at = $2 WHERE id = $1", id, project.Now);
+        await connection.Execute("UPDATE experiments SET state = 'complete', reason = '', completed_at = $2, is_kept = $3 WHERE id = $1", id, project.Now, Directory.Exists(Path.Combine(project.Data.Kept, await connection.Scalar<string>("SELECT name FROM experiments WHERE id = $1", id) ?? "")));
     }
 
     [GeneratedRegex(@"\A[a-z0-9][a-z0-9-]{0,39}\z")]

@@ -28,8 +28,14 @@ internal sealed class Project(ServerSettings settings, DataFolder data, NpgsqlDa
 
     public DateTimeOffset Now => settings.Time.GetUtcNow();
 
-    /// <summary>Wakes those who wait for results to check and units to stage.</summary>
-    public SemaphoreSlim News { get; } = new(0);
+    /// <summary>Wakes who waits for results to check.</summary>
+    public SemaphoreSlim NewResults { get; } = new(0);
+
+    /// <summary>Wakes who waits for units to stage, and for zoos to write.</summary>
+    public SemaphoreSlim NewWork { get; } = new(0);
+
+    /// <summary>Held by who writes a zoo, and by who decides about results, so that no result is withdrawn from under a zoo that is being written.</summary>
+    public SemaphoreSlim Deciding { get; } = new(1);
 
     /// <summary>Does something in one transaction, and again where the database asks for that.</summary>
     public async Task<T> InTransaction<T>(Func<NpgsqlConnection, Task<T>> work)

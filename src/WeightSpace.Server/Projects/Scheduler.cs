@@ -40,13 +40,9 @@ internal sealed class Scheduler(Project project)
         if (host is null)
             return SchedulerReply.Refusal(project, refusal, delay);
         if (host.Acknowledged.Count > 0)
-            project.News.Release();
+            project.NewResults.Release();
         return SchedulerReply.Write(project, request, host, delay);
     }
-
-    /// <summary>What a bad result does to a host: half its quota, and a wait that doubles with each in a row.</summary>
-    public static Task<int> Punish(NpgsqlConnection connection, long host, DateTimeOffset now, TimeSpan delay) => connection.Execute(
-        "UPDATE hosts SET quota = greatest(1, quota / 2), errors_in_row = errors_in_row + 1, not_before = $2 + least(interval '1 day', $3 * power(2, least(errors_in_row, 20))) WHERE id = $1", host, now, delay);
 
     private async Task<(ScheduledHost?, string, TimeSpan)> Answer(NpgsqlConnection connection, SchedulerRequest request)
     {
@@ -103,7 +99,7 @@ internal sealed class Scheduler(Project project)
         string reason = reported.IsSuccess ? "reported as done, and its file was not uploaded" : $"exit status {reported.ExitStatus}: {reported.Said}";
         await connection.Execute("UPDATE results SET state = 'failed', reason = $2, reported_at = $3, elapsed = $4 WHERE id = $1", result.Id, reason, now, reported.Elapsed);
         await Units.CountFailure(connection, result.Unit, project.Settings.Attempts, isWanted: result.State == "sent");
-        await Punish(connection, host.Host, now, project.Settings.RequestDelay);
+        await Records.Punish(connection, host.Host, now, project.Settings.RequestDelay);
     }
 
     /// <summary>
@@ -114,7 +110,7 @@ internal sealed class Scheduler(Project project)
         List<(SentResult Result, bool IsNeeded, long Id)> given = await connection.Rows(
             row => (new SentResult(row.GetString(0), row.GetFieldValue<DateTimeOffset>(1), ReadUnit(row, 4)), row.GetBoolean(2), row.GetInt64(3)),
             $"""
-            SELECT r.name, r.deadline, NOT u.is_done AND e.state <> 'cancelled', r.id, {UnitColumns}
+            SELECT r.name, r.deadline, (NOT u.is_done OR u.is_suspect) AND e.state <> 'cancelled', r.id, {UnitColumns}
             FROM results r JOIN units u ON u.id = r.unit_id JOIN experiments e ON e.id = u.experiment_id
             WHERE r.host_id = $1 AND r.state = 'sent' ORDER BY r.id
             """, host.Host);
@@ -145,8 +141,9 @@ internal sealed class Scheduler(Project project)
             SELECT {UnitColumns} FROM units u JOIN experiments e ON e.id = u.experiment_id
             WHERE u.wanted > 0 AND e.state = 'running'
               AND NOT EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.host_id = $1 AND (r.state IN ('sent', 'reported') OR (r.state IN ('failed', 'invalid') AND r.reported_at > $2)))
+              AND NOT ((u.quorum > 1 OR u.is_suspect) AND EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.account_id = $4 AND r.state IN ('sent', 'reported', 'held', 'valid')))
             ORDER BY e.priority DESC, e.id, u.id LIMIT $3 FOR UPDATE OF u SKIP LOCKED
-            """, host.Host, now - TimeSpan.FromHours(1), most);
+            """, host.Host, now - TimeSpan.FromHours(1), most, host.Account);
         double seconds = 0;
         int results = 0;
         foreach (UnitRow unit in units)

@@ -22,20 +22,24 @@ internal static class Units
     public static string ResultFile(string result) => result + "_0";
 
     /// <summary>Writes a unit's file and syncs it, and only then makes it known. Nothing happens where it is known already.</summary>
-    public static async Task Add(NpgsqlConnection connection, int experiment, string name, UnitPlan plan, int group, int index, IReadOnlyList<Recipe> recipes, Snapshot? from)
+    /// <param name="quorum">Equal results from different owners that it needs.</param>
+    public static async Task Add(NpgsqlConnection connection, int experiment, string name, UnitPlan plan, int group, int index, IReadOnlyList<Recipe> recipes, Snapshot? from, int quorum)
     {
         string path = plan.UnitPath(group, index);
         WorkUnit unit = WorkUnit.Write(path, recipes, plan.Steps(group), from);
         byte[] bytes = await File.ReadAllBytesAsync(path);
+        // A client takes a file of a name that it knows for the one that it has.
+        long voided = await connection.Scalar<long>("SELECT count(*) FROM units WHERE experiment_id = $1 AND group_number = $2 AND unit_number = $3 AND voided <> 0", experiment, group, index);
+        string called = Name(name, group, index) + (voided == 0 ? "" : $"r{voided}");
         await connection.Execute(
-            "INSERT INTO units (experiment_id, group_number, unit_number, name, networks, bytes, md5, flops, max_bytes, wanted) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1) ON CONFLICT DO NOTHING",
-            experiment, group, index, Name(name, group, index), recipes.Count, (long)bytes.Length, Convert.ToHexStringLower(MD5.HashData(bytes)), Flops(unit), MaxResultBytes(recipes));
+            "INSERT INTO units (experiment_id, group_number, unit_number, name, networks, bytes, md5, flops, max_bytes, wanted, quorum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT DO NOTHING",
+            experiment, group, index, called, recipes.Count, (long)bytes.Length, Convert.ToHexStringLower(MD5.HashData(bytes)), Flops(unit), MaxResultBytes(recipes), quorum);
     }
 
     /// <summary>Counts a result that failed or was wrong. After so many, the unit goes to no host any more: the server trains it.</summary>
     /// <param name="isWanted">Whether another result has to take this one's place; where it was overdue before, one was asked for already.</param>
     public static Task<int> CountFailure(NpgsqlConnection connection, long unit, int attempts, bool isWanted) => connection.Execute(
-        "UPDATE units SET failures = failures + 1, wanted = CASE WHEN is_done OR failures + 1 >= $2 THEN 0 WHEN $3 THEN wanted + 1 ELSE wanted END WHERE id = $1", unit, attempts, isWanted);
+        "UPDATE units SET failures = failures + 1, wanted = CASE WHEN (is_done AND NOT is_suspect) OR failures + 1 >= $2 THEN 0 WHEN $3 THEN wanted + 1 ELSE wanted END WHERE id = $1", unit, attempts, isWanted);
 
     /// <summary>Operations that training a unit takes at most.</summary>
     public static long Flops(WorkUnit unit)

@@ -5,6 +5,8 @@ namespace WeightSpace.Server.Trust;
 /// <param name="Quorum">Results from different owners that must be equal before one is accepted; 1: one is enough.</param>
 public sealed record TrustPolicy(double LeastShare, int Quorum)
 {
+    public static TrustPolicy Default { get; } = new(0.1, 1);
+
     /// <summary>With so many results found right in a row, a host's are looked at half as often as a new one's.</summary>
     public const double Patience = 10;
 

@@ -134,7 +134,7 @@ internal static class Endpoints
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         // The name is looked up; the path is made of what stands in the database.
         string? path = await connection.Row(row => experiments.UnitPath(row.GetString(0), row.GetInt32(1), row.GetInt32(2)),
-            "SELECT e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE u.name = $1 AND e.state = 'running'", name);
+            "SELECT e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE u.name = $1 AND u.voided = 0 AND e.state = 'running'", name);
         return path is not null && File.Exists(path) ? Results.File(path, MediaTypeNames.Application.Octet, enableRangeProcessing: true) : Results.NotFound();
     }
 
