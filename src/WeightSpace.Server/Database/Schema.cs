@@ -109,13 +109,14 @@ internal static class Schema
         CREATE INDEX results_to_check ON results (id) WHERE state = 'reported';
         """,
         // Trust. right_in_row: results of a host that were compared and right since the last wrong one. A result is held until as many as its unit's quorum agree, and withdrawn where it was found
-        // wrong after it had been accepted. A suspect unit's result is to be confirmed by another owner, or by the server. A unit that went on from a withdrawn result is void: voided is its id
+        // wrong after it had been accepted. A suspect unit's result is to be confirmed by another owner, of whom no lie is known, or by the server (result_id is null where the server trained it). A unit that went on from a withdrawn result is void: voided is its id
         // then, 0 before. The work of an experiment that is kept can be opened again.
         """
         ALTER TABLE hosts ADD COLUMN right_in_row bigint NOT NULL DEFAULT 0, ADD COLUMN wrong bigint NOT NULL DEFAULT 0, ADD COLUMN wrong_at timestamptz;
-        ALTER TABLE units ADD COLUMN quorum int NOT NULL DEFAULT 1, ADD COLUMN result_id bigint REFERENCES results, ADD COLUMN is_suspect boolean NOT NULL DEFAULT false, ADD COLUMN earned bigint NOT NULL DEFAULT 0, ADD COLUMN voided bigint NOT NULL DEFAULT 0;
+        ALTER TABLE units ADD COLUMN quorum int NOT NULL DEFAULT 1, ADD COLUMN result_id bigint REFERENCES results, ADD COLUMN is_suspect boolean NOT NULL DEFAULT false, ADD COLUMN suspect_at timestamptz, ADD COLUMN earned bigint NOT NULL DEFAULT 0, ADD COLUMN voided bigint NOT NULL DEFAULT 0;
         ALTER TABLE units DROP CONSTRAINT units_experiment_id_group_number_unit_number_key, ADD UNIQUE (experiment_id, group_number, unit_number, voided);
         CREATE INDEX units_suspect ON units (id) WHERE is_suspect;
+        CREATE INDEX units_open ON units (experiment_id) WHERE NOT is_done OR is_suspect;
         ALTER TABLE experiments DROP CONSTRAINT experiments_state_check, ADD COLUMN is_kept boolean NOT NULL DEFAULT false,
             ADD CHECK (state IN ('staging', 'running', 'paused', 'cancelled', 'complete', 'reopening', 'failed'));
         ALTER TABLE results DROP CONSTRAINT results_state_check;

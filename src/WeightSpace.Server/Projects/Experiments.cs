@@ -161,14 +161,14 @@ internal sealed partial class Experiments(Project project) : IDisposable
 
     private async Task CompleteIfDone(int id, string name, CancellationToken stop)
     {
+        if (!await IsDone(id, stop))
+            return;
         await project.Deciding.WaitAsync(stop);
         try
         {
-            await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
-            {
-                if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND (NOT is_done OR is_suspect)) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state <> 'running')", id))
-                    return;
-            }
+            // Of what was decided meanwhile, something may have been withdrawn.
+            if (!await IsDone(id, stop))
+                return;
             GrowingZoo zoo = Growing(id);
             if (await ReopenDamaged(id, zoo) is var damaged and > 0)
             {
@@ -186,6 +186,12 @@ internal sealed partial class Experiments(Project project) : IDisposable
         {
             project.Deciding.Release();
         }
+    }
+
+    private async Task<bool> IsDone(int id, CancellationToken stop)
+    {
+        await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop);
+        return !await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND (NOT is_done OR is_suspect)) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state <> 'running')", id);
     }
 
     /// <summary>

@@ -142,6 +142,7 @@ internal sealed class Scheduler(Project project)
             WHERE u.wanted > 0 AND e.state = 'running'
               AND NOT EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.host_id = $1 AND (r.state IN ('sent', 'reported') OR (r.state IN ('failed', 'invalid') AND r.reported_at > $2)))
               AND NOT ((u.quorum > 1 OR u.is_suspect) AND EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.account_id = $4 AND r.state IN ('sent', 'reported', 'held', 'valid')))
+              AND NOT (u.is_suspect AND EXISTS (SELECT FROM hosts h WHERE h.account_id = $4 AND h.wrong > 0))
             ORDER BY e.priority DESC, e.id, u.id LIMIT $3 FOR UPDATE OF u SKIP LOCKED
             """, host.Host, now - TimeSpan.FromHours(1), most, host.Account);
         double seconds = 0;

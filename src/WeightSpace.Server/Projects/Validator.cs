@@ -69,7 +69,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
                 $"""
                 SELECT {UnitColumns} FROM units u JOIN experiments e ON e.id = u.experiment_id
                 WHERE e.id = ANY($2) AND e.state <> 'reopening' AND u.voided = 0 AND (NOT u.is_done OR u.is_suspect) AND (u.failures >= $1
-                   OR (u.is_suspect AND u.wanted > 0 AND (SELECT max(h.wrong_at) FROM results r JOIN hosts h ON h.id = r.host_id WHERE r.id = u.result_id) < $3)
+                   OR (u.is_suspect AND u.wanted > 0 AND u.suspect_at < $3)
                    OR (NOT u.is_done AND u.quorum > 1 AND u.wanted > 0 AND EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.state = 'held' AND r.reported_at < $3)))
                 ORDER BY u.id DESC LIMIT 1
                 """, project.Settings.Attempts, experiments.OpenIds(), project.Now - project.Settings.OwnWorkAfter);
@@ -248,7 +248,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
                 await connection.Execute("UPDATE results SET was_compared = true WHERE id = $1", unit.ResultId);
                 await Records.CountRight(connection, accepted.Host);
             }
-            return await connection.Execute("UPDATE units SET is_suspect = false, wanted = 0 WHERE id = $1", unit.Id);
+            return await connection.Execute("UPDATE units SET is_suspect = false, wanted = 0 WHERE id = $1 AND NOT EXISTS (SELECT FROM hosts WHERE account_id = $2 AND wrong > 0)", unit.Id, result.Account);
         });
         File.Delete(uploads.Path(result.Id));
         project.NewWork.Release();
@@ -316,7 +316,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
     {
         if (unit.IsDone && unit.Sha256 == sha256)
         {
-            await project.InTransaction(connection => connection.Execute("UPDATE units SET is_suspect = false, wanted = 0 WHERE id = $1", unit.Id));
+            await project.InTransaction(connection => connection.Execute("UPDATE units SET is_suspect = false, wanted = 0, result_id = NULL WHERE id = $1", unit.Id));
             project.Settings.Say($"{unit.Name}: the server trained it, to the same bytes");
             return;
         }

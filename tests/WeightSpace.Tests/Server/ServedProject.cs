@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using Npgsql;
 using WeightSpace.Engines.Local;
 using WeightSpace.Server;
 using WeightSpace.Server.Projects;
@@ -107,12 +108,18 @@ public sealed class ServedProject : IDisposable
     public static string State(JsonNode experiment) => experiment["state"]!.GetValue<string>();
 
     /// <summary>The zoo is complete, and the one that the local engine grows, byte for byte.</summary>
-    public void AssertIsGrown(string name, string text)
+    public void AssertIsGrown(string name, string text) => AssertAreGrown([name], text);
+
+    /// <summary>As <see cref="AssertIsGrown"/>, of several zoos of one experiment.</summary>
+    public void AssertAreGrown(IReadOnlyList<string> names, string text)
     {
-        WaitFor(name, experiment => State(experiment) == "complete", "the zoo");
-        string local = _folder["local-" + name];
-        LocalEngine.Grow(WeightSpace.Zoos.Experiments.Experiment.Parse(text, name), local, 2, 8, () => new Trainer(), TimeProvider.System, null, CancellationToken.None);
-        Assert.Equal(Folder.Digests(local), Folder.Digests(Zoo(name)));
+        string local = _folder["local-" + names[0]];
+        LocalEngine.Grow(WeightSpace.Zoos.Experiments.Experiment.Parse(text, names[0]), local, 2, 8, () => new Trainer(), TimeProvider.System, null, CancellationToken.None);
+        foreach (string name in names)
+        {
+            WaitFor(name, experiment => State(experiment) == "complete", "the zoo");
+            Assert.Equal(Folder.Digests(local), Folder.Digests(Zoo(name)));
+        }
     }
 
     public string Zoo(string name) => Path.Combine(Settings.Data, "zoos", name);
@@ -121,6 +128,17 @@ public sealed class ServedProject : IDisposable
     {
         (string url, string token) = DataFolder.ReadOperator(Settings.Data);
         return new ProjectClient(url, token);
+    }
+
+    /// <summary>Asks the project's database.</summary>
+    internal T? Ask<T>(string statement, params object?[] values)
+    {
+        using var connection = new NpgsqlConnection($"Host={Path.Combine(Settings.Data, "postgresql")};Username=weightspace;Database=postgres");
+        connection.Open();
+        using var command = new NpgsqlCommand(statement, connection);
+        foreach (object? value in values)
+            command.Parameters.Add(new NpgsqlParameter { Value = value ?? DBNull.Value });
+        return command.ExecuteScalar() is { } found and not DBNull ? (T)found : default;
     }
 
     public void Dispose()

@@ -22,6 +22,9 @@ internal sealed class Volunteer : IDisposable
     private long _host;
     private int _number;
 
+    /// <summary>The number that the project gave this host.</summary>
+    public long Host => _host;
+
     public Volunteer(ServedProject project, string name)
         : this(() => project.Url, name)
     {
@@ -92,6 +95,18 @@ internal sealed class Volunteer : IDisposable
         <other_results>{string.Concat(Tasks.Select(task => $"<other_result><name>{task.Name}</name></other_result>"))}</other_results>
         </scheduler_request>
         """;
+
+    /// <summary>From now on another machine of the same owner.</summary>
+    public void BeAnotherHost() => (_host, _number) = (0, 0);
+
+    /// <summary>The file of a result that was not trained here.</summary>
+    public byte[] Forge(Handed task, Func<WorkUnit, UnitResult> forge)
+    {
+        (string unit, string result) = (_folder["unit.json"], _folder["result.safetensors"]);
+        File.WriteAllBytes(unit, _http.GetByteArrayAsync(task.UnitUrl).GetAwaiter().GetResult());
+        forge(WorkUnit.Read(unit)).Write(result);
+        return File.ReadAllBytes(result);
+    }
 
     /// <summary>Trains a task to its end; the result's bytes.</summary>
     public byte[] Train(Handed task, Func<UnitResult, UnitResult>? lie = null)
