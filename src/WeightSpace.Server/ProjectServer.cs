@@ -71,7 +71,7 @@ public static class ProjectServer
         {
             // Neither ends by itself; what ends one of them ends the server.
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            Task[] tasks = [Work(project, experiments, new Validator(project, experiments, uploads), either.Token), Watch(project, either.Token)];
+            Task[] tasks = [Work(project, experiments, new Validator(project, experiments, uploads), either.Token), Watch(project, either.Token), Stage(project, experiments, either.Token)];
             Task first = await Task.WhenAny(tasks);
             await either.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -102,6 +102,17 @@ public static class ProjectServer
         }
         await project.News.WaitAsync(s_beat, stop);
     });
+
+    /// <summary>Keeps units ready to be handed out. A loop of its own: hosts need work also while a result is being trained again.</summary>
+    private static async Task Stage(Project project, Experiments experiments, CancellationToken stop)
+    {
+        var stager = new Stager(project, experiments);
+        await Repeat(project, stop, async () =>
+        {
+            await stager.Stage(stop);
+            await project.Demand.News.WaitAsync(s_beat, stop);
+        });
+    }
 
     /// <summary>Gives up on results that are overdue: their units are handed out again.</summary>
     private static Task Watch(Project project, CancellationToken stop) => Repeat(project, stop, async () =>

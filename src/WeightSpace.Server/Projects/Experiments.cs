@@ -11,9 +11,10 @@ namespace WeightSpace.Server.Projects;
 /// <summary>An experiment that is handed in.</summary>
 /// <param name="Name">Its name in the project, and of its zoo's folder: small letters, digits and hyphens.</param>
 /// <param name="Subset">As in <see cref="Experiment.NetworksPerClass"/>.</param>
-/// <param name="UnitFlops">Operations of training to a work unit.</param>
+/// <param name="UnitFlops">Operations of training to every work unit, at most; null: units are cut to each host's speed.</param>
 /// <param name="Priority">Units of an experiment with a higher one are handed out first.</param>
-public sealed record Submission(string Name, string Text, int? Subset, double UnitFlops, int Priority);
+/// <param name="UnitSeconds">How long a unit that is cut to its host is meant to take.</param>
+public sealed record Submission(string Name, string Text, int? Subset, double? UnitFlops, int Priority, double UnitSeconds = 3600);
 
 /// <summary>How far an experiment is.</summary>
 public sealed record ExperimentStatus(string Name, string State, string Reason, int Priority, int Networks, long NetworksDone, long Units, long UnitsDone, long InProgress, long ToCheck, long Invalid, long Failed, string Zoo);
@@ -24,29 +25,28 @@ public sealed record ExperimentStatus(string Name, string State, string Reason, 
 /// </summary>
 internal sealed partial class Experiments(Project project) : IDisposable
 {
-    private const int UnitsPerTransaction = 200;
-
-    private readonly ConcurrentDictionary<int, GrowingZoo> _growing = new();
+    private readonly ConcurrentDictionary<int, (GrowingZoo Zoo, NetworkCosts Costs)> _growing = new();
 
     /// <summary>Takes an experiment in, for <see cref="Work"/> to stage. Throws <see cref="InputException"/> where it cannot be grown here.</summary>
     public async Task Submit(Submission submission)
     {
         if (!NamePattern().IsMatch(submission.Name))
             throw new InputException($"name: found '{submission.Name}', expected 1 to 40 small letters, digits and hyphens");
-        if (!double.IsFinite(submission.UnitFlops) || submission.UnitFlops < 1)
-            throw new InputException($"unit_flops: found {submission.UnitFlops}, expected a number of at least 1");
+        if (submission.UnitFlops is { } flops && (!double.IsFinite(flops) || flops < 1))
+            throw new InputException($"unit_flops: found {flops}, expected a number of at least 1");
+        if (!double.IsFinite(submission.UnitSeconds) || submission.UnitSeconds <= 0)
+            throw new InputException($"unit_seconds: found {submission.UnitSeconds}, expected a number above 0");
         Experiment experiment = Parse(submission.Name, submission.Text, submission.Subset);
         if (experiment.ImageSets.Count > 0)
             throw new InputException($"the experiment trains on images from files ({experiment.ImageSets[0].Name}), which volunteers' machines do not have; grow it with another engine");
-        int groups = new UnitPlan(experiment, "", new UnitCut.ByFlops(submission.UnitFlops)).Groups;
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         int made = await connection.Execute(
-            "INSERT INTO experiments (name, text, subset, unit_flops, priority, state, networks, groups, created_at) VALUES ($1, $2, $3, $4, $5, 'staging', $6, $7, $8) ON CONFLICT (name) DO NOTHING",
-            submission.Name, submission.Text, submission.Subset, submission.UnitFlops, submission.Priority, experiment.Networks.Count, groups, project.Now);
+            "INSERT INTO experiments (name, text, subset, unit_flops, unit_seconds, priority, state, networks, created_at) VALUES ($1, $2, $3::int, $4::double precision, $5, $6, 'staging', $7, $8) ON CONFLICT (name) DO NOTHING",
+            submission.Name, submission.Text, submission.Subset, submission.UnitFlops, submission.UnitSeconds, submission.Priority, experiment.Networks.Count, project.Now);
         // The same call again, after an answer that was lost, changes nothing.
         if (made == 0 && !await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM experiments WHERE name = $1 AND text = $2 AND subset IS NOT DISTINCT FROM $3::int)", submission.Name, submission.Text, submission.Subset))
             throw new InputException($"the project has another experiment of the name '{submission.Name}'; choose another name (--name)");
-        project.News.Release();
+        Project.Wake(project.News);
     }
 
     public async Task<List<ExperimentStatus>> Status()
@@ -75,24 +75,66 @@ internal sealed partial class Experiments(Project project) : IDisposable
     public int[] OpenIds() => [.. _growing.Keys];
 
     /// <summary>The zoo of an experiment that is open.</summary>
-    public GrowingZoo Growing(int experiment) => _growing[experiment];
+    public GrowingZoo Growing(int experiment) => _growing[experiment].Zoo;
 
-    /// <summary>Opens what was under way, stages what was handed in, and writes the zoos of which all units are done.</summary>
+    /// <summary>The zoo of an experiment where it is open, and what its networks cost.</summary>
+    public (GrowingZoo Zoo, NetworkCosts Costs)? Find(int experiment) => _growing.TryGetValue(experiment, out var open) ? open : null;
+
+    /// <summary>Adds to a plan what was cut and is not in it yet.</summary>
+    public static async Task ReadGroups(NpgsqlConnection connection, int id, UnitPlan plan)
+    {
+        foreach (int networks in await connection.Rows(row => row.GetInt32(0), "SELECT networks FROM units WHERE experiment_id = $1 AND unit_number = 0 AND group_number >= $2 ORDER BY group_number", id, plan.Groups))
+            plan.Append(networks);
+    }
+
+    /// <summary>
+    /// Pauses, resumes or cancels an experiment: <paramref name="what"/> is <c>pause</c>, <c>resume</c> or <c>cancel</c>. What is so already stays so. Throws <see cref="InputException"/> where there
+    /// is none of the name, or it is too late.
+    /// </summary>
+    /// <returns>The state that it is in now.</returns>
+    public async Task<string> Control(string name, string what)
+    {
+        (string[] from, string to) = what switch
+        {
+            "pause" => (["staging", "running"], "paused"),
+            "resume" => (["paused"], "running"),
+            "cancel" => ((string[])["staging", "running", "paused", "failed"], "cancelled"),
+            _ => throw new InputException($"found '{what}', expected pause, resume or cancel"),
+        };
+        string? state = await project.InTransaction(async connection =>
+        {
+            string? now = await connection.Scalar<string>("SELECT state FROM experiments WHERE name = $1 FOR NO KEY UPDATE", name);
+            if (!from.Contains(now))
+                return now;
+            await connection.Execute("UPDATE experiments SET state = $2, reason = '' WHERE name = $1", name, to);
+            // Whose work it is learns it at its next request.
+            if (to == "cancelled")
+                await connection.Execute("UPDATE results SET state = 'unneeded', reported_at = $2 FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE u.id = unit_id AND e.name = $1 AND results.state IN ('sent', 'expired')", name, project.Now);
+            return to;
+        });
+        if (state is null)
+            throw new InputException($"the project has no experiment of the name '{name}'");
+        if (state != to && (what, state) is not ("resume", "staging"))
+            throw new InputException($"{name}: found it {state}, and only one that is {string.Join(" or ", from)} can be {to}");
+        Project.Wake(project.Demand.News);
+        Project.Wake(project.News);
+        return state;
+    }
+
+    /// <summary>Opens what was under way, writes the zoos of which all units are done, and clears up behind what was cancelled.</summary>
     public async Task Work(CancellationToken stop)
     {
         List<(int Id, string Name, string State)> open;
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
-            open = await connection.Rows(row => (row.GetInt32(0), row.GetString(1), row.GetString(2)), "SELECT id, name, state FROM experiments WHERE state IN ('staging', 'running') ORDER BY priority DESC, id");
+            open = await connection.Rows(row => (row.GetInt32(0), row.GetString(1), row.GetString(2)), "SELECT id, name, state FROM experiments WHERE state IN ('staging', 'running', 'paused', 'cancelled') ORDER BY priority DESC, id");
         foreach ((int id, string name, string state) in open)
         {
             try
             {
+                if (state == "cancelled" && !Directory.Exists(GrowingZoo.WorkFolder(Folder(name))))
+                    continue;
                 if (_growing.ContainsKey(id) || await Open(id, name))
-                {
-                    if (state == "staging")
-                        await Stage(id, name, stop);
-                    await CompleteIfDone(id, name, stop);
-                }
+                    await (state == "cancelled" ? ClearIfJudged(id, name) : CompleteIfDone(id, name, stop));
             }
             catch (Exception error) when (error is InputException or IOException or UnauthorizedAccessException)
             {
@@ -106,7 +148,7 @@ internal sealed partial class Experiments(Project project) : IDisposable
 
     public void Dispose()
     {
-        foreach (GrowingZoo zoo in _growing.Values)
+        foreach ((GrowingZoo zoo, _) in _growing.Values)
             zoo.Dispose();
     }
 
@@ -120,42 +162,51 @@ internal sealed partial class Experiments(Project project) : IDisposable
     private async Task<bool> Open(int id, string name)
     {
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
-        (string text, int? subset, double flops) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1), row.GetDouble(2)), "SELECT text, subset, unit_flops FROM experiments WHERE id = $1", id))[0];
-        GrowingZoo? zoo = GrowingZoo.Open(Parse(name, text, subset), Folder(name), new UnitCut.ByFlops(flops));
+        (string text, int? subset) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1)), "SELECT text, subset FROM experiments WHERE id = $1", id))[0];
+        Experiment experiment = Parse(name, text, subset);
+        GrowingZoo? zoo = GrowingZoo.Open(experiment, Folder(name), new UnitCut.OnDemand());
         if (zoo is null)
         {
             await SetComplete(id);
             return false;
         }
-        _growing[id] = zoo;
+        await ReadGroups(connection, id, zoo.Plan);
+        _growing[id] = (zoo, new NetworkCosts(experiment));
+        Project.Wake(project.Demand.News);
         return true;
     }
 
-    private async Task Stage(int id, string name, CancellationToken stop)
+    /// <summary>Of a cancelled experiment, results that were reported before are judged, and earn what they are worth; then its work is removed.</summary>
+    private async Task ClearIfJudged(int id, string name)
     {
-        UnitPlan plan = Growing(id).Plan;
-        for (int first = 0; first < plan.Groups; first += UnitsPerTransaction)
+        List<long> results;
+        await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(CancellationToken.None))
         {
-            stop.ThrowIfCancellationRequested();
-            await project.InTransaction(async connection =>
-            {
-                for (int group = first; group < Math.Min(first + UnitsPerTransaction, plan.Groups); group++)
-                    await Units.Add(connection, id, name, plan, group, 0, plan.Recipes(group), null);
-                return 0;
-            });
+            if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM results r JOIN units u ON u.id = r.unit_id WHERE u.experiment_id = $1 AND r.state = 'reported')", id))
+                return;
+            results = await connection.Rows(row => row.GetInt64(0), "SELECT r.id FROM results r JOIN units u ON u.id = r.unit_id WHERE u.experiment_id = $1", id);
         }
-        await project.InTransaction(connection => connection.Execute("UPDATE experiments SET state = 'running', reason = '' WHERE id = $1 AND state = 'staging'", id));
-        project.Settings.Say($"{name}: {plan.Experiment.Networks.Count} networks in {plan.Groups} work units are ready to be handed out");
+        foreach (long result in results)
+            Uploads.Remove(project, result);
+        if (_growing.TryRemove(id, out var open))
+            open.Zoo.Dispose();
+        WorkRemoval.Remove(GrowingZoo.WorkFolder(Folder(name)));
+        // What else stands in the folder is not ours to remove.
+        if (!Directory.EnumerateFileSystemEntries(Folder(name)).Any())
+            Directory.Delete(Folder(name));
+        project.Settings.Say($"{name}: cancelled, and its work removed");
     }
 
     private async Task CompleteIfDone(int id, string name, CancellationToken stop)
     {
+        GrowingZoo zoo = Growing(id);
+        if (zoo.Plan.Grouped < zoo.Plan.Experiment.Networks.Count)
+            return;
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
         {
-            if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND NOT is_done) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state <> 'running')", id))
+            if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND NOT is_done) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state NOT IN ('staging', 'running', 'paused'))", id))
                 return;
         }
-        GrowingZoo zoo = Growing(id);
         if (await ReopenDamaged(id, zoo) is var damaged and > 0)
         {
             project.Settings.Say($"{name}: {damaged} results were damaged on the disk; their units are handed out again");

@@ -31,6 +31,19 @@ internal sealed class Project(ServerSettings settings, DataFolder data, NpgsqlDa
     /// <summary>Wakes those who wait for results to check and units to stage.</summary>
     public SemaphoreSlim News { get; } = new(0);
 
+    /// <summary>Who asks for work.</summary>
+    public Demand Demand { get; } = new();
+
+    /// <summary>Where there is some.</summary>
+    public Pools Pools { get; } = new();
+
+    /// <summary>Wakes who waits, once however many wake it before it looks.</summary>
+    public static void Wake(SemaphoreSlim news)
+    {
+        if (news.CurrentCount == 0)
+            news.Release();
+    }
+
     /// <summary>Does something in one transaction, and again where the database asks for that.</summary>
     public async Task<T> InTransaction<T>(Func<NpgsqlConnection, Task<T>> work)
     {

@@ -115,11 +115,11 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
                 double? speed = result.Elapsed > 1 ? Math.Clamp(flops / result.Elapsed, 1e7, 1e12) : null;
                 await connection.Execute(
                     """
-                    UPDATE hosts SET flops = flops + $2, errors_in_row = 0, quota = least(quota * 2, $3),
-                        measured_speed = CASE WHEN $4::double precision IS NULL THEN measured_speed ELSE coalesce(0.8 * measured_speed + 0.2 * $4::double precision, $4::double precision) END
+                    UPDATE hosts SET errors_in_row = 0, quota = least(quota * 2, $2),
+                        measured_speed = CASE WHEN $3::double precision IS NULL THEN measured_speed ELSE coalesce(0.8 * measured_speed + 0.2 * $3::double precision, $3::double precision) END
                     WHERE id = $1
-                    """, result.Host, flops, Scheduler.MaxQuota, speed);
-                await connection.Execute("UPDATE accounts SET flops = flops + $2 WHERE id = $1", result.Account, flops);
+                    """, result.Host, Scheduler.MaxQuota, speed);
+                await Credit.Give(connection, result.Host, result.Account, flops, project.Now);
             }
             return 0;
         });
