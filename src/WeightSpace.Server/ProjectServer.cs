@@ -152,7 +152,11 @@ public static class ProjectServer
     {
         try
         {
-            return NpgsqlDataSource.Create(connection);
+            var settings = new NpgsqlConnectionStringBuilder(connection);
+            // Statements that come again are planned once; a proxy that cannot hold them is told so by the connection string.
+            if (!connection.Contains("Max Auto Prepare", StringComparison.OrdinalIgnoreCase))
+                (settings.MaxAutoPrepare, settings.AutoPrepareMinUsages) = (100, 2);
+            return NpgsqlDataSource.Create(settings);
         }
         catch (Exception error) when (error is ArgumentException or FormatException or KeyNotFoundException)
         {

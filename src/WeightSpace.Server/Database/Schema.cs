@@ -129,6 +129,7 @@ internal static class Schema
         DROP INDEX units_wanted;
         CREATE INDEX units_wanted ON units (experiment_id, size_class, id) WHERE wanted > 0;
         CREATE INDEX units_open ON units (experiment_id) WHERE NOT is_done;
+        CREATE INDEX units_failing ON units (id) WHERE NOT is_done AND failures > 0;
         """,
         // Average credit, as operations a day.
         """

@@ -88,6 +88,9 @@ internal sealed class Demand
         return classes;
     }
 
+    /// <summary>The size of the units of a network that goes on over several, where one is meant to take so many seconds: of the class that does most.</summary>
+    public double UnitFlops(double seconds) => Math.Pow(2, Classes(seconds).MaxBy(each => each.Value * Math.Pow(2, each.Key)).Key);
+
     /// <summary>Forgets who has not asked for a day, and learns how far benchmarks are off.</summary>
     public async Task Refresh(NpgsqlConnection connection, DateTimeOffset now)
     {

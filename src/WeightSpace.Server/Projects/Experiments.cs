@@ -131,17 +131,17 @@ internal sealed partial class Experiments(Project project) : IDisposable
         {
             try
             {
-                if (state == "cancelled" && !Directory.Exists(GrowingZoo.WorkFolder(Folder(name))))
-                    continue;
-                if (_growing.ContainsKey(id) || await Open(id, name))
-                    await (state == "cancelled" ? ClearIfJudged(id, name) : CompleteIfDone(id, name, stop));
+                if (state == "cancelled")
+                    await ClearIfJudged(id, name);
+                else if (_growing.ContainsKey(id) || await Open(id, name))
+                    await CompleteIfDone(id, name, stop);
             }
             catch (Exception error) when (error is InputException or IOException or UnauthorizedAccessException)
             {
                 project.Settings.Say($"{name}: {error.Message}");
                 await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync(CancellationToken.None);
                 // What is wrong with a disk may pass; what is wrong with an experiment does not.
-                await connection.Execute("UPDATE experiments SET state = CASE WHEN $2 THEN 'failed' ELSE state END, reason = $3 WHERE id = $1", id, error is InputException, error.Message);
+                await connection.Execute("UPDATE experiments SET state = CASE WHEN $2 THEN 'failed' ELSE state END, reason = $3 WHERE id = $1 AND state <> 'cancelled'", id, error is InputException, error.Message);
             }
         }
     }
@@ -162,7 +162,8 @@ internal sealed partial class Experiments(Project project) : IDisposable
     private async Task<bool> Open(int id, string name)
     {
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
-        (string text, int? subset) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1)), "SELECT text, subset FROM experiments WHERE id = $1", id))[0];
+        (string text, int? subset, double? flops, double seconds) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1), row.IsDBNull(2) ? (double?)null : row.GetDouble(2), row.GetDouble(3)),
+            "SELECT text, subset, unit_flops, unit_seconds FROM experiments WHERE id = $1", id))[0];
         Experiment experiment = Parse(name, text, subset);
         GrowingZoo? zoo = GrowingZoo.Open(experiment, Folder(name), new UnitCut.OnDemand());
         if (zoo is null)
@@ -171,6 +172,7 @@ internal sealed partial class Experiments(Project project) : IDisposable
             return false;
         }
         await ReadGroups(connection, id, zoo.Plan);
+        zoo.Plan.UnitFlops = flops ?? project.Demand.UnitFlops(seconds);
         _growing[id] = (zoo, new NetworkCosts(experiment));
         Project.Wake(project.Demand.News);
         return true;
@@ -179,18 +181,30 @@ internal sealed partial class Experiments(Project project) : IDisposable
     /// <summary>Of a cancelled experiment, results that were reported before are judged, and earn what they are worth; then its work is removed.</summary>
     private async Task ClearIfJudged(int id, string name)
     {
+        string work = GrowingZoo.WorkFolder(Folder(name)), removed = WorkRemoval.RemovedName(work);
+        if (!Directory.Exists(work) && !Directory.Exists(removed))
+            return;
         List<long> results;
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(CancellationToken.None))
         {
             if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM results r JOIN units u ON u.id = r.unit_id WHERE u.experiment_id = $1 AND r.state = 'reported')", id))
+            {
+                if (!_growing.ContainsKey(id))
+                    await Open(id, name);
                 return;
+            }
+            // Also what was being handed out while it was cancelled, and what waits for others that will not come.
+            await connection.Execute("UPDATE results SET state = 'unneeded' FROM units u WHERE u.id = unit_id AND u.experiment_id = $1 AND state IN ('sent', 'expired', 'held')", id);
             results = await connection.Rows(row => row.GetInt64(0), "SELECT r.id FROM results r JOIN units u ON u.id = r.unit_id WHERE u.experiment_id = $1", id);
         }
         foreach (long result in results)
             Uploads.Remove(project, result);
         if (_growing.TryRemove(id, out var open))
             open.Zoo.Dispose();
-        WorkRemoval.Remove(GrowingZoo.WorkFolder(Folder(name)));
+        if (Directory.Exists(work))
+            WorkRemoval.Remove(work);
+        else
+            Directory.Delete(removed, recursive: true);
         // What else stands in the folder is not ours to remove.
         if (!Directory.EnumerateFileSystemEntries(Folder(name)).Any())
             Directory.Delete(Folder(name));

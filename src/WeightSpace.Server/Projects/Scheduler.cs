@@ -21,9 +21,15 @@ internal sealed record ScheduledHost(long Account, string AccountName, Earned Ac
     public List<SentResult> Sent { get; } = [];
 
     public List<string> Messages { get; } = [];
+
+    /// <summary>Results that it was given and has not reported, as far as it was compared with what it has.</summary>
+    public int InProgress { get; set; }
 }
 
-/// <summary>Answers clients' requests: takes over what they report, and hands out work. A request is one transaction, committed before it is answered.</summary>
+/// <summary>
+/// Answers clients' requests: takes over what they report, and hands out work. A request is one transaction, committed before it is answered, and on the disk: what was reported is forgotten by the
+/// client, and a hand-out that only a crash forgot would cost a volunteer an hour. Waiting for the disk takes no core, and those who commit together wait together.
+/// </summary>
 internal sealed class Scheduler(Project project)
 {
     private const int MaxResultsAtOnce = 64;
@@ -151,6 +157,7 @@ internal sealed class Scheduler(Project project)
             else if (!hasIt && project.App is not null)
                 host.Sent.Add(result);
         }
+        host.InProgress = given.Count;
         if (strange.Count == 0)
             return;
         Dictionary<string, bool> late = (await connection.Rows(row => (Name: row.GetString(0), IsDone: row.GetBoolean(1)),
@@ -162,6 +169,8 @@ internal sealed class Scheduler(Project project)
     private async Task HandOut(NpgsqlConnection connection, ScheduledHost host, SchedulerRequest request, int quota, DateTimeOffset now)
     {
         project.Demand.Ask(host.Host, host.UnitSpeed, request.Cpus, now);
+        if (host.InProgress >= quota)
+            return;
         int before = host.Sent.Count;
         double seconds = request.WorkSeconds;
         var tried = new HashSet<Pool>();
@@ -201,16 +210,20 @@ internal sealed class Scheduler(Project project)
     /// Hands out units of a pool, in one statement: the oldest that are ready and that nobody else is looking at, until they fill so many seconds and instances, or the host's quota.
     /// What waits to be checked counts less: a slow server must not starve a good host.
     /// </summary>
+    /// <remarks>
+    /// The planner does not see that few rows are wanted. OFFSET 0 and the array keep it from joining all units with all results, and the first limit (<see cref="MaxResultsAtOnce"/>) from thinking the
+    /// statement so dear that it compiles it: each unit that is looked at is looked up by itself. The second limit ends the search, so no more units are locked than it lets through.
+    /// </remarks>
     private Task<List<UnitRow>> Take(NpgsqlConnection connection, ScheduledHost host, Pool pool, long most, int quota, double seconds, double instances, DateTimeOffset now) => connection.Rows(row => ReadUnit(row, 0),
         $"""
         WITH given AS (SELECT count(*) FILTER (WHERE state = 'sent') AS sent, count(*) AS all FROM results WHERE host_id = $1 AND state IN ('sent', 'reported')),
-             ready AS MATERIALIZED (
-                SELECT {UnitColumns} FROM units u JOIN experiments e ON e.id = u.experiment_id
-                WHERE u.experiment_id = $3 AND u.size_class = $4 AND u.wanted > 0 AND e.state = 'running'
-                  AND NOT EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.host_id = $1 AND (r.state IN ('sent', 'reported') OR (r.state IN ('failed', 'invalid') AND r.reported_at > $2)))
-                ORDER BY u.id LIMIT (SELECT greatest(0, least($5, $6 - sent, 8 * $6 - "all")) FROM given) FOR UPDATE OF u SKIP LOCKED),
+             ready AS MATERIALIZED (SELECT * FROM (
+                SELECT {UnitColumns} FROM units u
+                WHERE u.experiment_id = $3 AND u.size_class = $4 AND u.wanted > 0 AND (SELECT state FROM experiments WHERE id = $3) = 'running'
+                  AND NOT EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.host_id = $1 AND (r.state IN ('sent', 'reported') OR (r.state IN ('failed', 'invalid') AND r.reported_at > $2)) OFFSET 0)
+                ORDER BY u.id LIMIT 64 FOR UPDATE OF u SKIP LOCKED) few LIMIT (SELECT greatest(0, least($5, $6 - sent, 8 * $6 - "all")) FROM given)),
              chosen AS (SELECT * FROM (SELECT *, sum(flops) OVER (ORDER BY id) - flops AS before, row_number() OVER (ORDER BY id) AS place FROM ready) each WHERE before < $7 OR place <= $8),
-             taken AS (UPDATE units u SET wanted = wanted - 1, sent = u.sent + 1 FROM chosen WHERE chosen.id = u.id),
+             taken AS (UPDATE units SET wanted = wanted - 1, sent = sent + 1 WHERE id = ANY(ARRAY(SELECT id FROM chosen))),
              made AS (INSERT INTO results (unit_id, host_id, account_id, name, state, sent_at, deadline) SELECT id, $1, $9, name || '_' || sent, 'sent', $10, $11 FROM chosen)
         SELECT id, name, bytes, md5, flops, max_bytes, sent FROM chosen ORDER BY id
         """,

@@ -65,8 +65,7 @@ internal sealed class Stager(Project project, Experiments experiments)
     private async Task<int> Stage(Open experiment, UnitPlan plan, NetworkCosts costs, IReadOnlyDictionary<int, int> taken)
     {
         SortedDictionary<int, double> classes = experiment.UnitFlops is { } all ? new() { [Demand.SizeClass(all)] = project.Demand.Cores } : project.Demand.Classes(experiment.UnitSeconds);
-        // A network that goes on over several units is wanted most by those who do most.
-        plan.UnitFlops = experiment.UnitFlops ?? Math.Pow(2, classes.MaxBy(each => each.Value * Math.Pow(2, each.Key)).Key);
+        plan.UnitFlops = experiment.UnitFlops ?? project.Demand.UnitFlops(experiment.UnitSeconds);
         if (plan.Grouped == plan.Experiment.Networks.Count)
             return 0;
         List<int> cut = await project.InTransaction(async connection =>

@@ -63,7 +63,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
         {
             found = [.. await connection.Rows(row => (row.GetInt64(0), row.GetInt32(1), row.GetString(2), row.GetInt32(3), row.GetInt32(4)),
-                "SELECT u.id, u.experiment_id, e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE NOT u.is_done AND u.failures >= $1 AND e.id = ANY($2) ORDER BY u.id LIMIT 1",
+                "SELECT u.id, u.experiment_id, e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE NOT u.is_done AND u.failures > 0 AND u.failures >= $1 AND e.id = ANY($2) ORDER BY u.id LIMIT 1",
                 project.Settings.Attempts, experiments.OpenIds())];
         }
         if (found is not [var (id, experiment, name, group, index)])
