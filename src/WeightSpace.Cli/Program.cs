@@ -62,6 +62,9 @@ var root = new RootCommand("Grow populations of neural networks under full contr
 #if SERVER
     ServeCommand.Create(Context),
     SubmitCommand.Create(Context),
+    ControlCommand.Pause(Context),
+    ControlCommand.Resume(Context),
+    ControlCommand.Cancel(Context),
     SignCommand.Create(Context),
 #endif
     FuzzCommand.Create(Context),

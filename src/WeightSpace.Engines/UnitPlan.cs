@@ -31,6 +31,9 @@ public abstract record UnitCut
 
         public const int MaxNetworks = 5000;
     }
+
+    /// <summary>Groups are added as they are asked for (<see cref="UnitPlan.Append"/>), each of the size that is wanted then. Who adds them remembers them: the plan that is written down has none.</summary>
+    public sealed record OnDemand : UnitCut;
 }
 
 /// <summary>
@@ -49,8 +52,8 @@ public sealed class UnitPlan
 
     private readonly string _work;
 
-    // Of group i the first network; at the end the number of networks. Null where all groups but the last have _size.
-    private readonly int[]? _starts;
+    // Of group i the first network; at the end the number of networks that are in groups. Null where all groups but the last have _size. Read under a lock: groups may be added meanwhile.
+    private readonly List<int>? _starts;
     private readonly int _size;
 
     /// <param name="work">The folder that units and results stand in.</param>
@@ -67,8 +70,11 @@ public sealed class UnitPlan
                 break;
             case UnitCut.ByFlops { Flops: var flops }:
                 ArgumentOutOfRangeException.ThrowIfNegativeOrZero(flops);
-                _starts = [.. Starts(experiment, flops), experiment.Networks.Count];
-                Groups = _starts.Length - 1;
+                (_starts, UnitFlops) = ([.. Starts(experiment, flops), experiment.Networks.Count], flops);
+                Groups = _starts.Count - 1;
+                break;
+            case UnitCut.OnDemand:
+                _starts = [0];
                 break;
         }
     }
@@ -77,13 +83,55 @@ public sealed class UnitPlan
 
     public UnitCut Cut { get; }
 
-    public int Groups { get; }
+    /// <summary>How many groups there are, so far.</summary>
+    public int Groups { get; private set; }
+
+    /// <summary>Operations of training to a unit: of a network that needs more, to each of its units that is made from now on.</summary>
+    public double UnitFlops { get; set; } = double.PositiveInfinity;
+
+    /// <summary>Networks that are in groups.</summary>
+    public int Grouped
+    {
+        get
+        {
+            if (_starts is null)
+                return Experiment.Networks.Count;
+            lock (_starts)
+                return _starts[^1];
+        }
+    }
 
     /// <summary>The index of a group's first network.</summary>
-    public int First(int group) => _starts is null ? group * _size : _starts[group];
+    public int First(int group)
+    {
+        if (_starts is null)
+            return group * _size;
+        lock (_starts)
+            return _starts[group];
+    }
 
     /// <summary>Networks of a group.</summary>
-    public int Count(int group) => _starts is null ? Math.Min(_size, Experiment.Networks.Count - (group * _size)) : _starts[group + 1] - _starts[group];
+    public int Count(int group)
+    {
+        if (_starts is null)
+            return Math.Min(_size, Experiment.Networks.Count - (group * _size));
+        lock (_starts)
+            return _starts[group + 1] - _starts[group];
+    }
+
+    /// <summary>Adds a group of the next so many networks, where groups are cut on demand.</summary>
+    public void Append(int networks)
+    {
+        if (Cut is not UnitCut.OnDemand)
+            throw new InvalidOperationException($"the groups of this plan were cut before: {Cut}");
+        lock (_starts!)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegativeOrZero(networks);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(networks, Experiment.Networks.Count - _starts[^1]);
+            _starts.Add(_starts[^1] + networks);
+            Groups++;
+        }
+    }
 
     public Recipe[] Recipes(int group) => [.. Enumerable.Range(First(group), Count(group)).Select(index => Experiment.Networks[index].Recipe)];
 
@@ -92,12 +140,11 @@ public sealed class UnitPlan
     {
         if (Cut is UnitCut.ByNetworks { Steps: var steps })
             return steps;
-        double unit = ((UnitCut.ByFlops)Cut).Flops;
-        if (Count(group) > 1)
-            return null;
-        Recipe recipe = Experiment.Networks[First(group)].Recipe;
-        return recipe.TrainingFlops <= unit ? null : Math.Max(1, (long)(unit / recipe.TrainingFlops * recipe.Training.Stop.Steps));
+        return Count(group) > 1 ? null : Steps(Experiment.Networks[First(group)].Recipe, UnitFlops);
     }
+
+    /// <summary>Steps of this training to a unit of so many operations; null: it needs no more than that.</summary>
+    public static long? Steps(Recipe recipe, double flops) => recipe.TrainingFlops <= flops ? null : Math.Max(1, (long)(flops / recipe.TrainingFlops * recipe.Training.Stop.Steps));
 
     /// <summary>Steps that the first so many networks of a group may take.</summary>
     public long Budget(int group, int networks) => Enumerable.Range(First(group), networks).Sum(index => Experiment.TrainingOf(index).Stop.Steps);
@@ -139,10 +186,16 @@ public sealed class UnitPlan
     public static void MakeFolders(string work, int groups)
     {
         for (int group = 0; group < groups; group += GroupsPerFolder)
-        {
-            Directory.CreateDirectory(Path.Combine(UnitFolderOf(work), Folder(group)));
-            Directory.CreateDirectory(Path.Combine(ResultFolderOf(work), Folder(group)));
-        }
+            MakeFoldersOf(work, group);
+    }
+
+    /// <summary>Makes the folders of a group that is to be added.</summary>
+    public void MakeFoldersOf(int group) => MakeFoldersOf(_work, group);
+
+    private static void MakeFoldersOf(string work, int group)
+    {
+        Directory.CreateDirectory(Path.Combine(UnitFolderOf(work), Folder(group)));
+        Directory.CreateDirectory(Path.Combine(ResultFolderOf(work), Folder(group)));
     }
 
     // The first thousand stand in the folder itself, as they did before there were more.
@@ -175,8 +228,9 @@ public sealed class UnitPlan
     public static UnitPlan ReadOrWrite(Experiment experiment, string work, UnitCut cut)
     {
         string path = Path.Combine(work, FileName), digest = Digest(experiment);
+        // Who cuts on demand knows what was cut, however the zoo began.
         if (File.Exists(path))
-            return new UnitPlan(experiment, work, Read(path, digest));
+            return new UnitPlan(experiment, work, Read(path, digest, cut is UnitCut.OnDemand));
         var plan = new UnitPlan(experiment, work, cut);
         var json = new JsonObject { ["format"] = Format, ["experiment"] = digest };
         if (cut is UnitCut.ByNetworks byNetworks)
@@ -185,15 +239,17 @@ public sealed class UnitPlan
             json["unit_steps"] = steps;
         if (cut is UnitCut.ByFlops byFlops)
             json["unit_flops"] = byFlops.Flops;
+        if (cut is UnitCut.OnDemand)
+            json["on_demand"] = true;
         byte[] bytes = JsonSerializer.SerializeToUtf8Bytes(json);
         AtomicFile.Write(path, stream => stream.Write(bytes));
         return plan;
     }
 
     /// <summary>The plan of a zoo under way. Throws <see cref="InputException"/> where there is none, or another experiment's.</summary>
-    public static UnitPlan Read(Experiment experiment, string work) => new(experiment, work, Read(Path.Combine(work, FileName), Digest(experiment)));
+    public static UnitPlan Read(Experiment experiment, string work) => new(experiment, work, Read(Path.Combine(work, FileName), Digest(experiment), isOnDemand: false));
 
-    private static UnitCut Read(string path, string experimentDigest)
+    private static UnitCut Read(string path, string experimentDigest, bool isOnDemand)
     {
         try
         {
@@ -202,7 +258,9 @@ public sealed class UnitPlan
             if (json.String("format") != Format || json.String("experiment") != experimentDigest)
                 throw new InputException($"{path}: a zoo of another experiment, or of another subset of it, is growing in this folder; choose another folder, or remove that one");
             // Where it was cut in no other way, each key is asked for.
-            return json.Has("unit_flops") ? new UnitCut.ByFlops(json.Double("unit_flops", new NumberRange(1, 1e300)))
+            return isOnDemand ? new UnitCut.OnDemand()
+                : json.Has("on_demand") ? throw new InputException($"{path}: this zoo is grown by volunteers; only the server of their project goes on with it")
+                : json.Has("unit_flops") ? new UnitCut.ByFlops(json.Double("unit_flops", new NumberRange(1, 1e300)))
                 : new UnitCut.ByNetworks(json.Int32("unit_size", new NumberRange(1, int.MaxValue)), json.Has("unit_steps") ? json.Int64("unit_steps", RecipeLimits.Steps) : null);
         }
         catch (Exception error) when (error is JsonException or InvalidDataException)

@@ -28,12 +28,17 @@ public sealed class ProjectClient : IDisposable
     /// <summary>Hands in an experiment. Throws <see cref="InputException"/> with what the server has against it.</summary>
     public async Task Submit(Submission submission, CancellationToken stop)
     {
-        var json = new JsonObject { ["name"] = submission.Name, ["experiment"] = submission.Text, ["unit_flops"] = submission.UnitFlops, ["priority"] = submission.Priority };
+        var json = new JsonObject { ["name"] = submission.Name, ["experiment"] = submission.Text, ["unit_seconds"] = submission.UnitSeconds, ["priority"] = submission.Priority };
+        if (submission.UnitFlops is { } flops)
+            json["unit_flops"] = flops;
         if (submission.Subset is { } subset)
             json["subset"] = subset;
         using var content = new StringContent(json.ToJsonString(), Encoding.UTF8, "application/json");
         await Ask(() => _client.PostAsync(_url + "operator/experiments", content, stop));
     }
+
+    /// <summary>Pauses, resumes or cancels an experiment (<c>pause</c>, <c>resume</c>, <c>cancel</c>); the answer has the key <c>state</c>. Throws <see cref="InputException"/> with what the server has against it.</summary>
+    public Task<JsonNode> Control(string name, string what, CancellationToken stop) => Ask(() => _client.PostAsync($"{_url}operator/experiments/{Uri.EscapeDataString(name)}/{what}", null, stop));
 
     /// <summary>How far the project's experiments are, as the server says it: the key <c>experiments</c>.</summary>
     public Task<JsonNode> Status(CancellationToken stop) => Ask(() => _client.GetAsync(_url + "operator/experiments", stop));

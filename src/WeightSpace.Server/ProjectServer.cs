@@ -72,7 +72,7 @@ public static class ProjectServer
             // Neither ends by itself; what ends one of them ends the server.
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
             var validator = new Validator(project, experiments, uploads);
-            Task[] tasks = [Grow(project, experiments, either.Token), Check(project, validator, either.Token), Train(project, validator, either.Token), Watch(project, either.Token)];
+            Task[] tasks = [Grow(project, experiments, either.Token), Check(project, validator, either.Token), Train(project, validator, either.Token), Watch(project, either.Token), Stage(project, experiments, either.Token)];
             Task first = await Task.WhenAny(tasks);
             await either.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -122,6 +122,17 @@ public static class ProjectServer
         }
     }
 
+    /// <summary>Keeps units ready to be handed out. A loop of its own: hosts need work also while a result is being trained again.</summary>
+    private static async Task Stage(Project project, Experiments experiments, CancellationToken stop)
+    {
+        var stager = new Stager(project, experiments);
+        await Repeat(project, stop, async () =>
+        {
+            await stager.Stage(stop);
+            await project.Demand.News.WaitAsync(s_beat, stop);
+        });
+    }
+
     /// <summary>Gives up on results that are overdue: their units are handed out again.</summary>
     private static Task Watch(Project project, CancellationToken stop) => Repeat(project, stop, async () =>
     {
@@ -160,7 +171,11 @@ public static class ProjectServer
     {
         try
         {
-            return NpgsqlDataSource.Create(connection);
+            var settings = new NpgsqlConnectionStringBuilder(connection);
+            // Statements that come again are planned once; a proxy that cannot hold them is told so by the connection string.
+            if (!connection.Contains("Max Auto Prepare", StringComparison.OrdinalIgnoreCase))
+                (settings.MaxAutoPrepare, settings.AutoPrepareMinUsages) = (100, 2);
+            return NpgsqlDataSource.Create(settings);
         }
         catch (Exception error) when (error is ArgumentException or FormatException or KeyNotFoundException)
         {

@@ -130,7 +130,7 @@ internal sealed class PrivateCluster : IAsyncDisposable
     {
         // In a session of its own: the interrupt of a terminal is the server's, which ends the database last.
         string[] postgres = [Path.Combine(_programs, "postgres"), "-D", _data, "-c", "listen_addresses=", "-c", $"unix_socket_directories={_socket}", "-c", "unix_socket_permissions=0700",
-            "-c", "logging_collector=off", "-c", "log_min_messages=warning", "-c", "max_connections=40"];
+            "-c", "logging_collector=off", "-c", "log_min_messages=warning", "-c", "max_connections=40", "-c", "jit=off"];
         ProcessStartInfo start = Command(_socket, "setsid", ["sh", "-c", "exec 3<&0 2>>\"$0\" >/dev/null; " + Guard, _log, .. postgres]);
         Process process = Process.Start(start)!;
         _ = process.StandardOutput.ReadToEndAsync();

@@ -122,6 +122,29 @@ internal static class Schema
         ALTER TABLE results DROP CONSTRAINT results_state_check;
         ALTER TABLE results ADD CHECK (state IN ('sent', 'expired', 'failed', 'reported', 'held', 'valid', 'invalid', 'withdrawn', 'unneeded')), ADD COLUMN was_compared boolean NOT NULL DEFAULT false;
         CREATE INDEX results_accepted ON results (host_id) WHERE state IN ('held', 'valid');
+        CREATE INDEX results_held ON results (reported_at) WHERE state = 'held';
+        """,
+        // Units cut to hosts. first_network: of a group's first unit, the experiment's network that the group begins with, so what is cut is known after a restart. size_class: at most 2^size_class
+        // operations. unit_flops, where it is given, is the size of all units of the experiment.
+        """
+        ALTER TABLE experiments DROP COLUMN groups, ALTER COLUMN unit_flops DROP NOT NULL, ADD COLUMN unit_seconds double precision NOT NULL DEFAULT 3600;
+        ALTER TABLE units ADD COLUMN first_network int, ADD COLUMN size_class int NOT NULL DEFAULT 0;
+        UPDATE units SET size_class = ceil(log(2, greatest(flops, 1)::numeric));
+        UPDATE units SET first_network = before.networks FROM
+            (SELECT id, sum(networks) OVER (PARTITION BY experiment_id ORDER BY group_number) - networks AS networks FROM units WHERE unit_number = 0) before WHERE before.id = units.id;
+        DROP INDEX units_wanted;
+        CREATE INDEX units_wanted ON units (experiment_id, size_class, id) WHERE wanted > 0;
+        CREATE INDEX units_failing ON units (id) WHERE NOT is_done AND failures > 0;
+        """,
+        // Average credit, as operations a day.
+        """
+        ALTER TABLE accounts ADD COLUMN recent_flops double precision NOT NULL DEFAULT 0, ADD COLUMN recent_at timestamptz NOT NULL DEFAULT now();
+        UPDATE accounts SET recent_at = created_at;
+        ALTER TABLE hosts ADD COLUMN recent_flops double precision NOT NULL DEFAULT 0, ADD COLUMN recent_at timestamptz NOT NULL DEFAULT now();
+        UPDATE hosts SET recent_at = created_at;
+        CREATE FUNCTION average_a_day(average double precision, at timestamptz, work bigint, now timestamptz) RETURNS double precision LANGUAGE sql IMMUTABLE RETURN (
+            WITH passed AS (SELECT greatest(0, extract(epoch FROM now - at)::double precision) / 86400 AS days)
+            SELECT average * power(2, -days / 7) + work * CASE WHEN days > 1e-5 THEN (1 - power(2, -days / 7)) / days ELSE ln(2) / 7 END FROM passed);
         """,
     ];
 

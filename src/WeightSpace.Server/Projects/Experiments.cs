@@ -11,9 +11,10 @@ namespace WeightSpace.Server.Projects;
 /// <summary>An experiment that is handed in.</summary>
 /// <param name="Name">Its name in the project, and of its zoo's folder: small letters, digits and hyphens.</param>
 /// <param name="Subset">As in <see cref="Experiment.NetworksPerClass"/>.</param>
-/// <param name="UnitFlops">Operations of training to a work unit.</param>
+/// <param name="UnitFlops">Operations of training to every work unit, at most; null: units are cut to each host's speed.</param>
 /// <param name="Priority">Units of an experiment with a higher one are handed out first.</param>
-public sealed record Submission(string Name, string Text, int? Subset, double UnitFlops, int Priority);
+/// <param name="UnitSeconds">How long a unit that is cut to its host is meant to take.</param>
+public sealed record Submission(string Name, string Text, int? Subset, double? UnitFlops, int Priority, double UnitSeconds = 3600);
 
 /// <summary>How far an experiment is.</summary>
 public sealed record ExperimentStatus(string Name, string State, string Reason, int Priority, int Networks, long NetworksDone, long Units, long UnitsDone, long InProgress, long ToCheck, long Invalid, long Failed, long Held, long Withdrawn, long Suspect, string Zoo);
@@ -24,29 +25,28 @@ public sealed record ExperimentStatus(string Name, string State, string Reason, 
 /// </summary>
 internal sealed partial class Experiments(Project project) : IDisposable
 {
-    private const int UnitsPerTransaction = 200;
-
-    private readonly ConcurrentDictionary<int, GrowingZoo> _growing = new();
+    private readonly ConcurrentDictionary<int, (GrowingZoo Zoo, NetworkCosts Costs)> _growing = new();
 
     /// <summary>Takes an experiment in, for <see cref="Work"/> to stage. Throws <see cref="InputException"/> where it cannot be grown here.</summary>
     public async Task Submit(Submission submission)
     {
         if (!NamePattern().IsMatch(submission.Name))
             throw new InputException($"name: found '{submission.Name}', expected 1 to 40 small letters, digits and hyphens");
-        if (!double.IsFinite(submission.UnitFlops) || submission.UnitFlops < 1)
-            throw new InputException($"unit_flops: found {submission.UnitFlops}, expected a number of at least 1");
+        if (submission.UnitFlops is { } flops && (!double.IsFinite(flops) || flops < 1))
+            throw new InputException($"unit_flops: found {flops}, expected a number of at least 1");
+        if (!double.IsFinite(submission.UnitSeconds) || submission.UnitSeconds <= 0)
+            throw new InputException($"unit_seconds: found {submission.UnitSeconds}, expected a number above 0");
         Experiment experiment = Parse(submission.Name, submission.Text, submission.Subset);
         if (experiment.ImageSets.Count > 0)
             throw new InputException($"the experiment trains on images from files ({experiment.ImageSets[0].Name}), which volunteers' machines do not have; grow it with another engine");
-        int groups = new UnitPlan(experiment, "", new UnitCut.ByFlops(submission.UnitFlops)).Groups;
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         int made = await connection.Execute(
-            "INSERT INTO experiments (name, text, subset, unit_flops, priority, state, networks, groups, created_at) VALUES ($1, $2, $3, $4, $5, 'staging', $6, $7, $8) ON CONFLICT (name) DO NOTHING",
-            submission.Name, submission.Text, submission.Subset, submission.UnitFlops, submission.Priority, experiment.Networks.Count, groups, project.Now);
+            "INSERT INTO experiments (name, text, subset, unit_flops, unit_seconds, priority, state, networks, created_at) VALUES ($1, $2, $3::int, $4::double precision, $5, $6, 'staging', $7, $8) ON CONFLICT (name) DO NOTHING",
+            submission.Name, submission.Text, submission.Subset, submission.UnitFlops, submission.UnitSeconds, submission.Priority, experiment.Networks.Count, project.Now);
         // The same call again, after an answer that was lost, changes nothing.
         if (made == 0 && !await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM experiments WHERE name = $1 AND text = $2 AND subset IS NOT DISTINCT FROM $3::int)", submission.Name, submission.Text, submission.Subset))
             throw new InputException($"the project has another experiment of the name '{submission.Name}'; choose another name (--name)");
-        project.NewWork.Release();
+        Project.Wake(project.NewWork);
     }
 
     public async Task<List<ExperimentStatus>> Status()
@@ -80,14 +80,58 @@ internal sealed partial class Experiments(Project project) : IDisposable
     public int[] OpenIds() => [.. _growing.Keys];
 
     /// <summary>The zoo of an experiment that is open.</summary>
-    public GrowingZoo Growing(int experiment) => _growing[experiment];
+    public GrowingZoo Growing(int experiment) => _growing[experiment].Zoo;
 
-    /// <summary>Opens what was under way, stages what was handed in, and writes the zoos of which all units are done.</summary>
+    /// <summary>The zoo of an experiment where it is open, and what its networks cost.</summary>
+    public (GrowingZoo Zoo, NetworkCosts Costs)? Find(int experiment) => _growing.TryGetValue(experiment, out var open) ? open : null;
+
+    /// <summary>Adds to a plan what was cut and is not in it yet.</summary>
+    public static async Task ReadGroups(NpgsqlConnection connection, int id, UnitPlan plan)
+    {
+        foreach (int networks in await connection.Rows(row => row.GetInt32(0), "SELECT networks FROM units WHERE experiment_id = $1 AND unit_number = 0 AND group_number >= $2 ORDER BY group_number", id, plan.Groups))
+            plan.Append(networks);
+    }
+
+    /// <summary>
+    /// Pauses, resumes or cancels an experiment: <paramref name="what"/> is <c>pause</c>, <c>resume</c> or <c>cancel</c>. What is so already stays so. Throws <see cref="InputException"/> where there
+    /// is none of the name, or it is too late.
+    /// </summary>
+    /// <returns>The state that it is in now.</returns>
+    public async Task<string> Control(string name, string what)
+    {
+        (string[] from, string to) = what switch
+        {
+            "pause" => (["staging", "running"], "paused"),
+            "resume" => (["paused"], "running"),
+            "cancel" => ((string[])["staging", "running", "paused", "failed"], "cancelled"),
+            _ => throw new InputException($"found '{what}', expected pause, resume or cancel"),
+        };
+        string? state = await project.InTransaction(async connection =>
+        {
+            string? now = await connection.Scalar<string>("SELECT state FROM experiments WHERE name = $1 FOR NO KEY UPDATE", name);
+            if (!from.Contains(now))
+                return now;
+            await connection.Execute("UPDATE experiments SET state = $2, reason = '' WHERE name = $1", name, to);
+            // Whose work it is learns it at its next request.
+            if (to == "cancelled")
+                await connection.Execute("UPDATE results SET state = 'unneeded', reported_at = $2 FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE u.id = unit_id AND e.name = $1 AND results.state IN ('sent', 'expired')", name, project.Now);
+            return to;
+        });
+        if (state is null)
+            throw new InputException($"the project has no experiment of the name '{name}'");
+        if (state != to && (what, state) is not ("resume", "staging"))
+            throw new InputException($"{name}: found it {state}, and only one that is {string.Join(" or ", from)} can be {to}");
+        Project.Wake(project.Demand.News);
+        Project.Wake(project.NewWork);
+        return state;
+    }
+
+    /// <summary>Opens what was under way, writes the zoos of which all units are done, and clears up behind what was cancelled.</summary>
     public async Task Work(CancellationToken stop)
     {
         List<(int Id, string Name, string State)> open;
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
-            open = await connection.Rows(row => (row.GetInt32(0), row.GetString(1), row.GetString(2)), "SELECT id, name, state FROM experiments WHERE state IN ('staging', 'running', 'reopening') ORDER BY priority DESC, id");
+            open = await connection.Rows(row => (row.GetInt32(0), row.GetString(1), row.GetString(2)), "SELECT id, name, state FROM experiments WHERE state IN ('staging', 'running', 'paused', 'cancelled', 'reopening') ORDER BY priority DESC, id");
         await ForgetKept(stop);
         foreach ((int id, string name, string state) in open)
         {
@@ -95,26 +139,24 @@ internal sealed partial class Experiments(Project project) : IDisposable
             {
                 if (state == "reopening")
                     await Reopen(id, name, stop);
-                if (_growing.ContainsKey(id) || await Open(id, name))
-                {
-                    if (state == "staging")
-                        await Stage(id, name, stop);
+                if (state == "cancelled")
+                    await ClearIfJudged(id, name, stop);
+                else if (_growing.ContainsKey(id) || await Open(id, name))
                     await CompleteIfDone(id, name, stop);
-                }
             }
             catch (Exception error) when (error is InputException or IOException or UnauthorizedAccessException)
             {
                 project.Settings.Say($"{name}: {error.Message}");
                 await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync(CancellationToken.None);
                 // What is wrong with a disk may pass; what is wrong with an experiment does not.
-                await connection.Execute("UPDATE experiments SET state = CASE WHEN $2 THEN 'failed' ELSE state END, reason = $3 WHERE id = $1", id, error is InputException, error.Message);
+                await connection.Execute("UPDATE experiments SET state = CASE WHEN $2 THEN 'failed' ELSE state END, reason = $3 WHERE id = $1 AND state <> 'cancelled'", id, error is InputException, error.Message);
             }
         }
     }
 
     public void Dispose()
     {
-        foreach (GrowingZoo zoo in _growing.Values)
+        foreach ((GrowingZoo zoo, _) in _growing.Values)
             zoo.Dispose();
     }
 
@@ -128,35 +170,69 @@ internal sealed partial class Experiments(Project project) : IDisposable
     private async Task<bool> Open(int id, string name)
     {
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
-        (string text, int? subset, double flops) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1), row.GetDouble(2)), "SELECT text, subset, unit_flops FROM experiments WHERE id = $1", id))[0];
+        (string text, int? subset, double? flops, double seconds) = (await connection.Rows(row => (row.GetString(0), row.IsDBNull(1) ? (int?)null : row.GetInt32(1), row.IsDBNull(2) ? (double?)null : row.GetDouble(2), row.GetDouble(3)),
+            "SELECT text, subset, unit_flops, unit_seconds FROM experiments WHERE id = $1", id))[0];
+        Experiment experiment = Parse(name, text, subset);
         // An earlier server wrote the zoo, and did not come to put its work away.
         if (File.Exists(Path.Combine(Folder(name), ZooManifest.FileName)) && Directory.Exists(GrowingZoo.WorkFolder(Folder(name))) && Keep(name) is { } keep)
             Directory.Move(GrowingZoo.WorkFolder(Folder(name)), keep);
-        GrowingZoo? zoo = GrowingZoo.Open(Parse(name, text, subset), Folder(name), new UnitCut.ByFlops(flops));
+        GrowingZoo? zoo = GrowingZoo.Open(experiment, Folder(name), new UnitCut.OnDemand());
         if (zoo is null)
         {
             await SetComplete(id);
             return false;
         }
-        _growing[id] = zoo;
+        await ReadGroups(connection, id, zoo.Plan);
+        zoo.Plan.UnitFlops = flops ?? project.Demand.UnitFlops(seconds);
+        _growing[id] = (zoo, new NetworkCosts(experiment));
+        Project.Wake(project.Demand.News);
         return true;
     }
 
-    private async Task Stage(int id, string name, CancellationToken stop)
+    /// <summary>Of a cancelled experiment, results that were reported before are judged, and earn what they are worth; then its work is removed.</summary>
+    private async Task ClearIfJudged(int id, string name, CancellationToken stop)
     {
-        UnitPlan plan = Growing(id).Plan;
-        for (int first = 0; first < plan.Groups; first += UnitsPerTransaction)
+        string work = GrowingZoo.WorkFolder(Folder(name));
+        if (!Directory.Exists(work) && !Directory.Exists(WorkRemoval.RemovedName(work)))
+            return;
+        await project.Deciding.WaitAsync(stop);
+        try
         {
-            stop.ThrowIfCancellationRequested();
-            await project.InTransaction(async connection =>
-            {
-                for (int group = first; group < Math.Min(first + UnitsPerTransaction, plan.Groups); group++)
-                    await Units.Add(connection, id, name, plan, group, 0, plan.Recipes(group), null, project.Settings.Trust.Quorum);
-                return 0;
-            });
+            await ClearIfJudged(id, name, work, WorkRemoval.RemovedName(work));
         }
-        await project.InTransaction(connection => connection.Execute("UPDATE experiments SET state = 'running', reason = '' WHERE id = $1 AND state = 'staging'", id));
-        project.Settings.Say($"{name}: {plan.Experiment.Networks.Count} networks in {plan.Groups} work units are ready to be handed out");
+        finally
+        {
+            project.Deciding.Release();
+        }
+    }
+
+    private async Task ClearIfJudged(int id, string name, string work, string removed)
+    {
+        List<long> results;
+        await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(CancellationToken.None))
+        {
+            if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM results r JOIN units u ON u.id = r.unit_id WHERE u.experiment_id = $1 AND r.state = 'reported')", id))
+            {
+                if (!_growing.ContainsKey(id))
+                    await Open(id, name);
+                return;
+            }
+            // Also what was being handed out while it was cancelled, and what waits for others that will not come.
+            await connection.Execute("UPDATE results SET state = 'unneeded' FROM units u WHERE u.id = unit_id AND u.experiment_id = $1 AND state IN ('sent', 'expired', 'held')", id);
+            results = await connection.Rows(row => row.GetInt64(0), "SELECT r.id FROM results r JOIN units u ON u.id = r.unit_id WHERE u.experiment_id = $1", id);
+        }
+        foreach (long result in results)
+            Uploads.Remove(project, result);
+        if (_growing.TryRemove(id, out var open))
+            open.Zoo.Dispose();
+        if (Directory.Exists(work))
+            WorkRemoval.Remove(work);
+        else
+            Directory.Delete(removed, recursive: true);
+        // What else stands in the folder is not ours to remove.
+        if (!Directory.EnumerateFileSystemEntries(Folder(name)).Any())
+            Directory.Delete(Folder(name));
+        project.Settings.Say($"{name}: cancelled, and its work removed");
     }
 
     private async Task CompleteIfDone(int id, string name, CancellationToken stop)
@@ -190,8 +266,11 @@ internal sealed partial class Experiments(Project project) : IDisposable
 
     private async Task<bool> IsDone(int id, CancellationToken stop)
     {
+        UnitPlan plan = Growing(id).Plan;
+        if (plan.Grouped < plan.Experiment.Networks.Count)
+            return false;
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop);
-        return !await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND (NOT is_done OR is_suspect)) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state <> 'running')", id);
+        return !await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND (NOT is_done OR is_suspect)) OR EXISTS (SELECT FROM experiments WHERE id = $1 AND state NOT IN ('staging', 'running', 'paused'))", id);
     }
 
     /// <summary>

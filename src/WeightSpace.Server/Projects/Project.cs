@@ -37,6 +37,19 @@ internal sealed class Project(ServerSettings settings, DataFolder data, NpgsqlDa
     /// <summary>Held by who writes a zoo, and by who decides about results, so that no result is withdrawn from under a zoo that is being written.</summary>
     public SemaphoreSlim Deciding { get; } = new(1);
 
+    /// <summary>Who asks for work.</summary>
+    public Demand Demand { get; } = new();
+
+    /// <summary>Where there is some.</summary>
+    public Pools Pools { get; } = new();
+
+    /// <summary>Wakes who waits, once however many wake it before it looks.</summary>
+    public static void Wake(SemaphoreSlim news)
+    {
+        if (news.CurrentCount == 0)
+            news.Release();
+    }
+
     /// <summary>Does something in one transaction, and again where the database asks for that.</summary>
     public async Task<T> InTransaction<T>(Func<NpgsqlConnection, Task<T>> work)
     {

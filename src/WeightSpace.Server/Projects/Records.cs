@@ -40,10 +40,4 @@ internal static class Records
             """, host, now);
     }
 
-    /// <summary>Takes back what a result earned.</summary>
-    public static async Task TakeBack(NpgsqlConnection connection, long host, long account, long flops)
-    {
-        await connection.Execute("UPDATE hosts SET flops = flops - $2 WHERE id = $1", host, flops);
-        await connection.Execute("UPDATE accounts SET flops = flops - $2 WHERE id = $1", account, flops);
-    }
 }

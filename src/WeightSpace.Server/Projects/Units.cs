@@ -21,19 +21,29 @@ internal static class Units
     /// <summary>The file that a unit's result has on the host and on the wire.</summary>
     public static string ResultFile(string result) => result + "_0";
 
-    /// <summary>Writes a unit's file and syncs it, and only then makes it known. Nothing happens where it is known already.</summary>
+    /// <summary>
+    /// Writes a unit's file and syncs it, and only then makes it known. Nothing happens, to the file either, where it is known already.
+    /// </summary>
     /// <param name="quorum">Equal results from different owners that it needs.</param>
-    public static async Task Add(NpgsqlConnection connection, int experiment, string name, UnitPlan plan, int group, int index, IReadOnlyList<Recipe> recipes, Snapshot? from, int quorum)
+    /// <param name="first">Of a group's first unit: the network that the group begins with.</param>
+    /// <param name="flops">How large a unit of a network that needs more may be; null: as the plan has it.</param>
+    public static async Task Add(NpgsqlConnection connection, int experiment, string name, UnitPlan plan, int group, int index, IReadOnlyList<Recipe> recipes, Snapshot? from, int quorum, int? first = null, double? flops = null)
     {
+        if (await connection.Scalar<bool>("SELECT EXISTS (SELECT FROM units WHERE experiment_id = $1 AND group_number = $2 AND unit_number = $3 AND voided = 0)", experiment, group, index))
+            return;
         string path = plan.UnitPath(group, index);
-        WorkUnit unit = WorkUnit.Write(path, recipes, plan.Steps(group), from);
+        WorkUnit unit = WorkUnit.Write(path, recipes, recipes.Count == 1 ? UnitPlan.Steps(recipes[0], flops ?? plan.UnitFlops) : null, from);
         byte[] bytes = await File.ReadAllBytesAsync(path);
+        long most = Flops(unit);
         // A client takes a file of a name that it knows for the one that it has.
         long voided = await connection.Scalar<long>("SELECT count(*) FROM units WHERE experiment_id = $1 AND group_number = $2 AND unit_number = $3 AND voided <> 0", experiment, group, index);
         string called = Name(name, group, index) + (voided == 0 ? "" : $"r{voided}");
         await connection.Execute(
-            "INSERT INTO units (experiment_id, group_number, unit_number, name, networks, bytes, md5, flops, max_bytes, wanted, quorum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) ON CONFLICT DO NOTHING",
-            experiment, group, index, called, recipes.Count, (long)bytes.Length, Convert.ToHexStringLower(MD5.HashData(bytes)), Flops(unit), MaxResultBytes(recipes), quorum);
+            """
+            INSERT INTO units (experiment_id, group_number, unit_number, name, networks, bytes, md5, flops, max_bytes, wanted, quorum, first_network, size_class) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $11::int, $12)
+            ON CONFLICT DO NOTHING
+            """,
+            experiment, group, index, called, recipes.Count, (long)bytes.Length, Convert.ToHexStringLower(MD5.HashData(bytes)), most, MaxResultBytes(recipes), quorum, first, Demand.SizeClass(most));
     }
 
     /// <summary>Counts a result that failed or was wrong. After so many, the unit goes to no host any more: the server trains it.</summary>

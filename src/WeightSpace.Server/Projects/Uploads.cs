@@ -29,6 +29,14 @@ internal sealed class Uploads(Project project)
     /// <summary>The file of a result, whole.</summary>
     public string Path(long result) => System.IO.Path.Combine(project.Data.Uploads, result.ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>Removes what was uploaded of a result, in part or whole.</summary>
+    public static void Remove(Project project, long result)
+    {
+        string path = System.IO.Path.Combine(project.Data.Uploads, result.ToString(CultureInfo.InvariantCulture));
+        File.Delete(path);
+        File.Delete(path + ".part");
+    }
+
     /// <summary>Takes a request's body, and says what the client is to be answered.</summary>
     public async Task<string> Take(string result, string token, PipeReader body, CancellationToken stop)
     {

@@ -68,9 +68,10 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
             unit = await connection.Row(row => ReadUnit(row, 0),
                 $"""
                 SELECT {UnitColumns} FROM units u JOIN experiments e ON e.id = u.experiment_id
-                WHERE e.id = ANY($2) AND e.state <> 'reopening' AND u.voided = 0 AND (NOT u.is_done OR u.is_suspect) AND (u.failures >= $1
-                   OR (u.is_suspect AND u.wanted > 0 AND u.suspect_at < $3)
-                   OR (NOT u.is_done AND u.quorum > 1 AND u.wanted > 0 AND EXISTS (SELECT FROM results r WHERE r.unit_id = u.id AND r.state = 'held' AND r.reported_at < $3)))
+                WHERE e.id = ANY($2) AND e.state IN ('staging', 'running', 'paused') AND u.voided = 0 AND u.id IN (
+                    SELECT id FROM units WHERE NOT is_done AND failures > 0 AND failures >= $1
+                    UNION ALL SELECT id FROM units WHERE is_suspect AND ((wanted > 0 AND suspect_at < $3) OR failures >= $1)
+                    UNION ALL SELECT unit_id FROM results WHERE state = 'held' AND reported_at < $3 AND (SELECT wanted > 0 AND NOT is_done FROM units WHERE id = unit_id))
                 ORDER BY u.id DESC LIMIT 1
                 """, project.Settings.Attempts, experiments.OpenIds(), project.Now - project.Settings.OwnWorkAfter);
         }
@@ -93,7 +94,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
             project.Deciding.Release();
         }
         File.Delete(trained);
-        project.NewWork.Release();
+        Project.Wake(project.NewWork);
         return true;
     }
 
@@ -230,7 +231,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         });
         foreach (HandedIn each in equal.Prepend(result))
             File.Delete(uploads.Path(each.Id));
-        project.NewWork.Release();
+        Project.Wake(project.NewWork);
     }
 
     /// <summary>The same unit gives the same bytes: there is nothing to train, the host did the work all the same, and where it is another owner's, its word confirms the accepted one.</summary>
@@ -251,7 +252,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
             return await connection.Execute("UPDATE units SET is_suspect = false, wanted = 0 WHERE id = $1 AND NOT EXISTS (SELECT FROM hosts WHERE account_id = $2 AND wrong > 0)", unit.Id, result.Account);
         });
         File.Delete(uploads.Path(result.Id));
-        project.NewWork.Release();
+        Project.Wake(project.NewWork);
     }
 
     /// <summary>Throws a result away. A lie makes suspect what its host handed in before; a damaged file does not.</summary>
@@ -269,7 +270,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         project.Settings.Say($"{result.Name}, of host {result.Host}: wrong: {reason}" + SaySuspect(suspect));
         File.Delete(uploads.Path(result.Id));
         if (suspect > 0)
-            project.NewWork.Release();
+            Project.Wake(project.NewWork);
     }
 
     /// <summary>
@@ -297,7 +298,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
             await connection.Execute("UPDATE experiments SET state = 'reopening' WHERE id = $1 AND state = 'complete'", unit.Experiment);
             foreach ((HandedIn result, long flops) in wrong)
             {
-                await Records.TakeBack(connection, result.Host, result.Account, flops);
+                await Credit.Give(connection, result.Host, result.Account, -flops, project.Now);
                 suspect += await Records.Catch(connection, result.Host, project.Now, project.Settings.RequestDelay);
             }
             withdrawn = [.. wrong.Select(each => each.Result)];
@@ -308,7 +309,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
             File.Delete(uploads.Path(id));
         // What stands behind it, of units that are void now, is overwritten by those that come.
         File.Delete(experiments.ResultPath(unit.ExperimentName, unit.Group, unit.Index));
-        project.NewWork.Release();
+        Project.Wake(project.NewWork);
     }
 
     /// <summary>What the server trained is the unit's result, and the measure of all others.</summary>
@@ -375,7 +376,7 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         WHERE id = $1
         """, unit.Id);
 
-    private static async Task SetValid(NpgsqlConnection connection, HandedIn result, long flops, bool isCompared)
+    private async Task SetValid(NpgsqlConnection connection, HandedIn result, long flops, bool isCompared)
     {
         await connection.Execute("SELECT FROM hosts WHERE id = $1 FOR UPDATE", result.Host);
         if (await connection.Execute("UPDATE results SET state = 'valid', flops = $2 WHERE id = $1 AND state IN ('reported', 'held')", result.Id, flops) == 0)
@@ -386,11 +387,11 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         double? speed = result.Elapsed > 1 ? Math.Clamp(flops / result.Elapsed, 1e7, 1e12) : null;
         await connection.Execute(
             """
-            UPDATE hosts SET flops = flops + $2, errors_in_row = 0, quota = least(quota * 2, $3),
-                measured_speed = CASE WHEN $4::double precision IS NULL THEN measured_speed ELSE coalesce(0.8 * measured_speed + 0.2 * $4::double precision, $4::double precision) END
+            UPDATE hosts SET errors_in_row = 0, quota = least(quota * 2, $2),
+                measured_speed = CASE WHEN $3::double precision IS NULL THEN measured_speed ELSE coalesce(0.8 * measured_speed + 0.2 * $3::double precision, $3::double precision) END
             WHERE id = $1
-            """, result.Host, flops, Scheduler.MaxQuota, speed);
-        await connection.Execute("UPDATE accounts SET flops = flops + $2 WHERE id = $1", result.Account, flops);
+            """, result.Host, Scheduler.MaxQuota, speed);
+        await Credit.Give(connection, result.Host, result.Account, flops, project.Now);
     }
 
     /// <summary>Copies a result to where its zoo's stand, durably and whole.</summary>

@@ -27,7 +27,7 @@ internal sealed class SchedulerReply
     }
 
     /// <summary>Credit as clients show it.</summary>
-    public static double Credit(long flops) => flops * CreditPerFlop;
+    public static double Credit(double flops) => flops * CreditPerFlop;
 
     /// <summary>An answer that says why there is nothing else.</summary>
     public static string Refusal(Project project, string message, TimeSpan delay)
@@ -47,11 +47,13 @@ internal sealed class SchedulerReply
             reply.Message(message);
         reply.Add("userid", Number(host.Account));
         reply.Add("user_name", host.AccountName);
-        reply.Add("user_total_credit", Real(Credit(host.AccountFlops)));
+        reply.Add("user_total_credit", Real(Credit(host.AccountEarned.All)));
+        reply.Add("user_expavg_credit", Real(Credit(host.AccountEarned.AverageNow(project.Now))));
         reply.Add("user_create_time", Number(host.AccountCreated.ToUnixTimeSeconds()));
         if (host.Host != request.Host)
             reply.Add("hostid", Number(host.Host));
-        reply.Add("host_total_credit", Real(Credit(host.HostFlops)));
+        reply.Add("host_total_credit", Real(Credit(host.HostEarned.All)));
+        reply.Add("host_expavg_credit", Real(Credit(host.HostEarned.AverageNow(project.Now))));
         reply.Add("host_create_time", Number(host.HostCreated.ToUnixTimeSeconds()));
         if (project.CodeSignKey.Length > 0 && Squeeze(request.CodeSignKey) != Squeeze(project.CodeSignKey))
             reply._text.Append("<code_sign_key>\n").Append(project.CodeSignKey).Append("</code_sign_key>\n");
@@ -59,6 +61,8 @@ internal sealed class SchedulerReply
             reply._text.Append("<result_ack>\n").Append(Element("name", name)).Append("</result_ack>\n");
         foreach (string name in host.Aborted)
             reply._text.Append("<result_abort>\n").Append(Element("name", name)).Append("</result_abort>\n");
+        foreach (string name in host.Unneeded)
+            reply._text.Append("<result_abort_if_not_started>\n").Append(Element("name", name)).Append("</result_abort_if_not_started>\n");
         if (host.Sent.Count > 0)
             reply.Work(project, project.App!, host);
         return reply.End();

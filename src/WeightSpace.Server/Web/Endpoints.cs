@@ -80,6 +80,17 @@ internal static class Endpoints
                 return Json(new JsonObject { ["error"] = error.Message }, StatusCodes.Status400BadRequest);
             }
         });
+        operators.MapPost("/experiments/{name}/{what}", async (string name, string what) =>
+        {
+            try
+            {
+                return Json(new JsonObject { ["name"] = name, ["state"] = await experiments.Control(name, what) }, StatusCodes.Status200OK);
+            }
+            catch (InputException error)
+            {
+                return Json(new JsonObject { ["error"] = error.Message }, StatusCodes.Status400BadRequest);
+            }
+        });
         operators.MapGet("/experiments", async () => Json(new JsonObject { ["experiments"] = new JsonArray([.. (await experiments.Status()).Select(ProjectClient.ToJson)]) }, StatusCodes.Status200OK));
     }
 
@@ -134,7 +145,7 @@ internal static class Endpoints
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         // The name is looked up; the path is made of what stands in the database.
         string? path = await connection.Row(row => experiments.UnitPath(row.GetString(0), row.GetInt32(1), row.GetInt32(2)),
-            "SELECT e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE u.name = $1 AND u.voided = 0 AND e.state = 'running'", name);
+            "SELECT e.name, u.group_number, u.unit_number FROM units u JOIN experiments e ON e.id = u.experiment_id WHERE u.name = $1 AND u.voided = 0 AND e.state IN ('running', 'paused')", name);
         return path is not null && File.Exists(path) ? Results.File(path, MediaTypeNames.Application.Octet, enableRangeProcessing: true) : Results.NotFound();
     }
 
@@ -217,7 +228,8 @@ internal static class Endpoints
             using JsonDocument document = JsonDocument.Parse(body);
             var json = new JsonReader(document.RootElement, "the request");
             var submission = new Submission(json.String("name"), json.String("experiment"), json.Has("subset") ? json.Int32("subset", new NumberRange(1, int.MaxValue)) : null,
-                json.Double("unit_flops", new NumberRange(1, 1e300)), json.Int32("priority", new NumberRange(-1000, 1000)));
+                json.Has("unit_flops") ? json.Double("unit_flops", new NumberRange(1, 1e300)) : null, json.Int32("priority", new NumberRange(-1000, 1000)),
+                json.Has("unit_seconds") ? json.Double("unit_seconds", new NumberRange(0, 1e7, ExcludesMin: true)) : 3600);
             json.Done();
             return submission;
         }

@@ -1,5 +1,6 @@
 using WeightSpace.Engines;
 using WeightSpace.Tests.Cli;
+using WeightSpace.Zoos;
 using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Tests.Engines;
@@ -53,6 +54,28 @@ public sealed class UnitPlanTests
         UnitPlan read = UnitPlan.ReadOrWrite(s_experiment, folder.Path, new UnitCut.ByNetworks(3));
         Assert.Equal(written.Cut, read.Cut);
         Assert.Equal(written.Groups, read.Groups);
+    }
+
+    [Fact]
+    public void GroupsThatAreCutOnDemandAreAppended()
+    {
+        using var folder = new Folder();
+        UnitPlan plan = UnitPlan.ReadOrWrite(s_experiment, folder.Path, new UnitCut.OnDemand());
+        int networks = s_experiment.Networks.Count;
+        plan.Append(3);
+        plan.Append(networks - 4);
+        Assert.Equal((2, networks - 1, 3, networks - 4), (plan.Groups, plan.Grouped, plan.First(1), plan.Count(1)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => plan.Append(2));
+        plan.Append(1);
+        Assert.Equal(networks, plan.Grouped);
+        // The size of a unit may change from one to the next.
+        plan.UnitFlops = s_experiment.Networks[networks - 1].Recipe.TrainingFlops / 2;
+        Assert.Equal(30, plan.Steps(2));
+        plan.UnitFlops *= 2;
+        Assert.Null(plan.Steps(2));
+        // Nobody but who remembers the groups can go on.
+        InputException refused = Assert.Throws<InputException>(() => UnitPlan.ReadOrWrite(s_experiment, folder.Path, new UnitCut.ByNetworks(3)));
+        Assert.Contains("volunteers", refused.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -31,9 +31,9 @@ public sealed class ServeCommandTests : IDisposable
         BuiltProgram.Running server = Serve("--url", "http://127.0.0.1:0/", "--app", _folder["app"]);
         try
         {
-            BuiltProgram.Succeed("submit", experiment, "--to", Project, "--core-gflops", "1", "--unit-minutes", "0.00005");
+            BuiltProgram.Succeed("submit", experiment, "--to", Project, "--unit-gflop", "0.003");
             // It is handed in once, however often it is said.
-            BuiltProgram.Succeed("submit", experiment, "--to", Project, "--core-gflops", "1", "--unit-minutes", "0.00005");
+            BuiltProgram.Succeed("submit", experiment, "--to", Project, "--unit-gflop", "0.003");
             using var volunteer = new Volunteer(() => DataFolder.ReadOperator(Project).Url, "ann");
             int reported = 0;
             for (int i = 0; i < 400 && !File.Exists(Path.Combine(Project, "zoos", "cluster", "zoo.json")); i++)
@@ -95,7 +95,7 @@ public sealed class ServeCommandTests : IDisposable
         Spoken strange = BuiltProgram.Run("serve", "--data", _folder["strange"]);
         Assert.Equal(2, strange.ExitCode);
         Assert.Contains("holds no project", strange.Error, StringComparison.Ordinal);
-        Spoken nobody = BuiltProgram.Run("submit", _folder.Write("e.yaml", Experiments.Text(1)), "--to", _folder["strange"], "--core-gflops", "1");
+        Spoken nobody = BuiltProgram.Run("submit", _folder.Write("e.yaml", Experiments.Text(1)), "--to", _folder["strange"]);
         Assert.Equal(2, nobody.ExitCode);
         Assert.Contains("not the folder of a project", nobody.Error, StringComparison.Ordinal);
     }

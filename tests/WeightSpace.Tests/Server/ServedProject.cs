@@ -79,10 +79,10 @@ public sealed class ServedProject : IDisposable
     }
 
     /// <summary>Hands an experiment in and waits until its units can be had.</summary>
-    public void Submit(string name, string text, double unitFlops)
+    public void Submit(string name, string text, double? unitFlops, int priority = 0, double unitSeconds = 3600)
     {
         using ProjectClient client = Operator();
-        client.Submit(new Submission(name, text, null, unitFlops, 0), CancellationToken.None).GetAwaiter().GetResult();
+        client.Submit(new Submission(name, text, null, unitFlops, priority, unitSeconds), CancellationToken.None).GetAwaiter().GetResult();
         WaitFor(name, experiment => State(experiment) == "running", "units to be handed out");
     }
 

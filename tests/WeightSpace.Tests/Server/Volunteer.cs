@@ -10,7 +10,7 @@ using WeightSpace.Training;
 namespace WeightSpace.Tests.Server;
 
 /// <summary>A task as a client is given it.</summary>
-internal sealed record Handed(string Name, string UnitUrl, string UnitMd5, string File, string UploadUrl, long MaxBytes);
+internal sealed record Handed(string Name, string UnitUrl, string UnitMd5, string File, string UploadUrl, long MaxBytes, double Flops = 0);
 
 /// <summary>A client that speaks the protocol as BOINC's does, and can be told to lie.</summary>
 internal sealed class Volunteer : IDisposable
@@ -39,6 +39,11 @@ internal sealed class Volunteer : IDisposable
     /// <summary>Tasks that the client has, as it will say.</summary>
     public List<Handed> Tasks { get; } = [];
 
+    /// <summary>Seconds that each task is said to have taken.</summary>
+    public double Elapsed { get; set; } = 2.5;
+
+    public int Cores { get; set; } = 2;
+
     /// <summary>The last answer of the scheduler.</summary>
     public XElement Answer { get; private set; } = new("none");
 
@@ -56,11 +61,11 @@ internal sealed class Volunteer : IDisposable
     }
 
     /// <summary>One request: reports these, and asks for work. What comes is added to <see cref="Tasks"/>.</summary>
-    public List<Handed> Ask(double seconds = 1e6, (Handed Task, bool IsSuccess)[]? report = null, string? key = null)
+    public List<Handed> Ask(double seconds = 1e6, (Handed Task, bool IsSuccess)[]? report = null, string? key = null, int instances = 0)
     {
         report ??= [];
         Tasks.RemoveAll(task => report.Any(each => each.Task == task));
-        (int status, string text) = Post("scheduler", Encoding.UTF8.GetBytes(Request(seconds, report, key ?? _key)));
+        (int status, string text) = Post("scheduler", Encoding.UTF8.GetBytes(Request(seconds, report, key ?? _key, instances)));
         Assert.Equal(200, status);
         Answer = XElement.Parse(text);
         if (Answer.Element("hostid") is { } host)
@@ -73,28 +78,30 @@ internal sealed class Volunteer : IDisposable
             {
                 string file = result.Element("file_ref")!.Element("file_name")!.Value;
                 XElement unit = files[units[result.Element("wu_name")!.Value].Element("file_ref")!.Element("file_name")!.Value], output = files[file];
-                return new Handed(result.Element("name")!.Value, unit.Element("url")!.Value, unit.Element("md5_cksum")!.Value, file, output.Element("upload_url")!.Value, long.Parse(output.Element("max_nbytes")!.Value, CultureInfo.InvariantCulture));
+                return new Handed(result.Element("name")!.Value, unit.Element("url")!.Value, unit.Element("md5_cksum")!.Value, file, output.Element("upload_url")!.Value, long.Parse(output.Element("max_nbytes")!.Value, CultureInfo.InvariantCulture),
+                    double.Parse(units[result.Element("wu_name")!.Value].Element("rsc_fpops_est")!.Value, CultureInfo.InvariantCulture));
             }),
         ];
-        Tasks.RemoveAll(task => Answer.Elements("result_abort").Any(abort => abort.Element("name")!.Value == task.Name));
+        Tasks.RemoveAll(task => Answer.Elements("result_abort").Concat(Answer.Elements("result_abort_if_not_started")).Any(abort => abort.Element("name")!.Value == task.Name));
         Tasks.AddRange(fresh);
         return fresh;
     }
 
     public string Request(double seconds, (Handed Task, bool IsSuccess)[] report) => Request(seconds, report, _key);
 
-    private string Request(double seconds, (Handed Task, bool IsSuccess)[] report, string key) => $"""
+    private string Request(double seconds, (Handed Task, bool IsSuccess)[] report, string key, int instances = 0) => FormattableString.Invariant($"""
         <scheduler_request>
         <authenticator>{key}</authenticator>
         <hostid>{_host}</hostid>
         <rpc_seqno>{_number++}</rpc_seqno>
         <platform_name>x86_64-pc-linux-gnu</platform_name>
         <work_req_seconds>{seconds}</work_req_seconds>
-        <host_info><p_ncpus>2</p_ncpus><p_fpops>1e9</p_fpops><os_name>Linux</os_name></host_info>
-        {string.Concat(report.Select(each => $"<result><name>{each.Task.Name}</name><exit_status>{(each.IsSuccess ? 0 : 1)}</exit_status><state>{(each.IsSuccess ? 5 : 3)}</state><final_elapsed_time>2.5</final_elapsed_time><stderr_out><![CDATA[a word & <more>]]></stderr_out></result>"))}
+        <cpu_req_instances>{instances}</cpu_req_instances>
+        <host_info><p_ncpus>{Cores}</p_ncpus><p_fpops>1e9</p_fpops><os_name>Linux</os_name></host_info>
+        {string.Concat(report.Select(each => $"<result><name>{each.Task.Name}</name><exit_status>{(each.IsSuccess ? 0 : 1)}</exit_status><state>{(each.IsSuccess ? 5 : 3)}</state><final_elapsed_time>{Elapsed}</final_elapsed_time><stderr_out><![CDATA[a word & <more>]]></stderr_out></result>"))}
         <other_results>{string.Concat(Tasks.Select(task => $"<other_result><name>{task.Name}</name></other_result>"))}</other_results>
         </scheduler_request>
-        """;
+        """);
 
     /// <summary>From now on another machine of the same owner.</summary>
     public void BeAnotherHost() => (_host, _number) = (0, 0);
