@@ -44,6 +44,9 @@ internal sealed class Host(int place, int owner, Behaviour behaviour, double uni
 
     public int ErrorsInRow { get; set; }
 
+    /// <summary>What was drawn already for its next unit under adaptive replication; null: nothing.</summary>
+    public bool? IsTrusted { get; set; }
+
     public double NotBefore { get; set; }
 
     /// <summary>Results that it handed in, and how many of these when the first of its wrong ones came; 0: none.</summary>

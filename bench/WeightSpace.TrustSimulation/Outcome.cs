@@ -28,14 +28,14 @@ internal sealed class Outcome
     /// <summary>How often a right result of an honest host was called wrong.</summary>
     public long HonestPunished { get; set; }
 
-    /// <summary>Of each cheat that handed in anything wrong: results from the first wrong one to the one that was found wrong, 0 where none was.</summary>
-    public List<int> UntilCaught { get; } = [];
+    /// <summary>Every host that cheated, or was there to.</summary>
+    public List<Fate> Cheats { get; } = [];
 
-    /// <summary>The same for honest hosts with bad memory.</summary>
-    public List<int> BadMemoryUntilCaught { get; } = [];
+    /// <summary>The honest hosts with bad memory.</summary>
+    public List<Fate> BadMemory { get; } = [];
 
-    /// <summary>Results of each cheat, in the order of <see cref="UntilCaught"/>.</summary>
-    public List<int> ResultsOfCheats { get; } = [];
+    /// <summary>Of the cheats that were caught: results from the first wrong one to when one was found wrong.</summary>
+    public IEnumerable<int> UntilCaught => Cheats.Where(each => each.FirstCaught > 0).Select(each => each.FirstCaught - each.FirstWrong + 1);
 
     /// <summary>Wrong networks in a million that were ever accepted, and that stand at the end.</summary>
     public double BeforePerMillion => 1e6 * AcceptedWrong / Standing;
@@ -49,7 +49,16 @@ internal sealed class Outcome
     public double ServerShare(int networks) => ServerNetworks / ((double)Results * networks);
 
     /// <summary>The share of cheats that were caught, of those that handed in anything wrong.</summary>
-    public double Caught => UntilCaught.Count == 0 ? double.NaN : UntilCaught.Count(each => each > 0) / (double)UntilCaught.Count;
+    public double Caught => Share(Cheats);
 
-    public double BadMemoryCaught => BadMemoryUntilCaught.Count == 0 ? double.NaN : BadMemoryUntilCaught.Count(each => each > 0) / (double)BadMemoryUntilCaught.Count;
+    /// <summary>The same of honest hosts with bad memory.</summary>
+    public double BadMemoryCaught => Share(BadMemory);
+
+    private static double Share(List<Fate> hosts) => hosts.Count(each => each.FirstWrong > 0) is > 0 and var wrong ? hosts.Count(each => each.FirstCaught > 0) / (double)wrong : double.NaN;
 }
+
+/// <summary>What became of a host.</summary>
+/// <param name="Results">Results that it handed in.</param>
+/// <param name="FirstWrong">The first of them that was wrong, counted from 1; 0: none.</param>
+/// <param name="FirstCaught">How many there were when one was first found wrong; 0: none was.</param>
+internal readonly record struct Fate(int Results, int FirstWrong, int FirstCaught);

@@ -44,7 +44,7 @@ internal sealed record Population
     public int Hosts { get; init; } = 10_000;
 
     /// <summary>Days from the first unit to the last that is begun; then what is open is finished.</summary>
-    public double Days { get; init; } = 30;
+    public double Days { get; init; } = 20;
 
     /// <summary>Networks of a unit, at most 128.</summary>
     public int Networks { get; init; } = 100;
@@ -73,6 +73,9 @@ internal sealed record Population
 
     /// <summary>The chance that one network of a result of theirs is wrong.</summary>
     public double BadMemoryErrors { get; init; } = 0.02;
+
+    /// <summary>Whether a caught host's accepted results are checked again; that they are not is for comparing with the formulas of one host alone.</summary>
+    public bool ChecksAgain { get; init; } = true;
 
     /// <summary>The share of all hosts that cheat.</summary>
     public double Cheats { get; init; }

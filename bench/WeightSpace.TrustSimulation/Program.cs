@@ -7,9 +7,9 @@ const string usage = """
     usage: weightspace-trust formulas
            weightspace-trust mix|kinds [--seeds N] [--hosts N] [--days N]
       formulas    the chances of the closed formulas
-      mix         all kinds of cheats at once, 0, 1, 5 and 20 % of the hosts
+      mix         all kinds of cheats at once, 1, 5 and 20 % of the hosts
       kinds       each kind alone, 1, 5 and 20 % of the hosts
-    The seeds are 1 to N (10), the hosts 10,000, the days 30.
+    The seeds are 1 to N (10), the hosts 10,000, the days 20.
     """;
 try
 {
@@ -39,7 +39,7 @@ try
         }
     }
     long start = Stopwatch.GetTimestamp();
-    var runs = new Runs(population, seeds, what == "mix" ? [0, 0.01, 0.05, 0.2] : [0.01, 0.05, 0.2], line => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(start).TotalSeconds,6:F0} s  {line}")));
+    var runs = new Runs(population, seeds, [0.01, 0.05, 0.2], line => Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(start).TotalSeconds,6:F0} s  {line}")));
     if (what == "mix")
         Tables.WriteMix(Console.Out, runs);
     else
