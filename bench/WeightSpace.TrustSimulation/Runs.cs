@@ -16,6 +16,8 @@ internal sealed class Runs(Population population, int seeds, IReadOnlyList<doubl
 
     public IReadOnlyList<double> Shares => shares;
 
+    public IReadOnlyList<Policy> Policies { get; init; } = Policy.All;
+
     public Outcome[] Of(Policy policy, double share, IReadOnlyList<Behaviour> kinds)
     {
         (string, double, string) key = (policy.Name, share, string.Join('+', kinds));

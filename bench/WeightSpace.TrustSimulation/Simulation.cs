@@ -25,6 +25,8 @@ internal sealed class Simulation
     private readonly TrustPolicy? _trust;
     private readonly PriorityQueue<(Host? Host, Unit? Overdue), double> _events = new();
     private readonly Queue<Unit> _copies = new();
+    // Of adaptive replication: units that are not to be compared, and that failed or never came back.
+    private readonly Queue<Unit> _alone = new();
     private readonly List<Host> _hosts = [];
     private readonly UInt128 _allWrong;
     private RandomStream _random;
@@ -59,7 +61,7 @@ internal sealed class Simulation
             if (next.Host is { } host)
                 Wake(host);
             else if (!next.Overdue!.IsDone)
-                _copies.Enqueue(next.Overdue);
+                HandOutAgain(next.Overdue);
         }
         foreach (Host host in _hosts)
             Count(host);
@@ -127,8 +129,8 @@ internal sealed class Simulation
 
     /// <summary>Whether nothing that the host does next concerns another: it is honest, no copy waits for it, and no result but its own is needed for a unit.</summary>
     private bool CanGoOnAlone(Host host) =>
-        host.Behaviour == Behaviour.Honest && _trust is not { Quorum: > 1 } && (_trust is not null || host.Right >= AdaptiveRecord) && host.IsTrusted is null && _copies.Count == 0 && _now < _population.Days
-        && host.NotBefore <= _now;
+        host.Behaviour == Behaviour.Honest && _now < _population.Days && host.NotBefore <= _now
+        && (_trust is null ? host.Right >= AdaptiveRecord && host.IsTrusted is null && _alone.Count == 0 : _trust.Quorum == 1 && _copies.Count == 0);
 
     /// <summary>Some units in a row at once, result by result, which spares most of the events. With adaptive replication up to the first whose result will be compared.</summary>
     private void GoOnAlone(Host host)
@@ -179,14 +181,17 @@ internal sealed class Simulation
         bool isTrusted = _trust is null && (host.IsTrusted ?? IsTrusted(host));
         host.IsTrusted = null;
         Unit? unit = null;
-        for (int looks = isTrusted && _now < _population.Days ? 0 : Math.Min(_copies.Count, 64); looks > 0 && unit is null; looks--)
+        if (!isTrusted)
+            unit = Take(_copies, host);
+        unit ??= Take(_alone, host);
+        if (_trust is null && !isTrusted && unit is { Quorum: 1 })
         {
-            Unit each = _copies.Dequeue();
-            if (!each.IsDone && each.IsKnownTo(host.Owner))
-                _copies.Enqueue(each);
-            else if (!each.IsDone)
-                unit = each;
+            unit.Quorum = AdaptiveCopies;
+            _copies.Enqueue(unit);
         }
+        // Near the end nobody needs to wait for others.
+        if (isTrusted && _now >= _population.Days)
+            unit ??= Take(_copies, host);
         if (unit is null && _now < _population.Days)
         {
             unit = new Unit(_trust?.Quorum ?? (isTrusted ? 1 : AdaptiveCopies));
@@ -200,6 +205,22 @@ internal sealed class Simulation
         unit.RingCopies += host.IsOfRing ? 1 : 0;
         return unit;
     }
+
+    private static Unit? Take(Queue<Unit> units, Host host)
+    {
+        for (int looks = Math.Min(units.Count, 64); looks > 0; looks--)
+        {
+            Unit each = units.Dequeue();
+            if (each.IsDone)
+                continue;
+            if (!each.IsKnownTo(host.Owner))
+                return each;
+            units.Enqueue(each);
+        }
+        return null;
+    }
+
+    private void HandOutAgain(Unit unit) => (_trust is null && unit.Quorum == 1 ? _alone : _copies).Enqueue(unit);
 
     private void Fail(Host host, Unit unit)
     {
@@ -433,7 +454,7 @@ internal sealed class Simulation
             return;
         if (++unit.Failures < Attempts || _trust is null)
         {
-            _copies.Enqueue(unit);
+            HandOutAgain(unit);
             return;
         }
         Outcome.ServerNetworks += _population.Networks;

@@ -66,7 +66,7 @@ internal static class Tables
     {
         to.WriteLine("| policy | cheats | wrong of a million, accepted | in the zoo | cheats caught | results until then: median, 90 % | withdrawn, thousands | volunteers' extra work | server trains | honest hosts punished | bad memory found |");
         to.WriteLine("|---|---|---|---|---|---|---|---|---|---|---|");
-        foreach (Policy policy in Policy.All)
+        foreach (Policy policy in runs.Policies)
         {
             foreach (double share in runs.Shares)
             {
@@ -79,13 +79,13 @@ internal static class Tables
     }
 
     /// <summary>One row for each kind of cheat and policy: what stands in the zoo in the end, for each share.</summary>
-    public static void WriteKinds(TextWriter to, Runs runs)
+    public static void WriteKinds(TextWriter to, Runs runs, IReadOnlyList<(Behaviour Kind, string Name)> kinds)
     {
         to.WriteLine($"| cheat | policy | {string.Join(" | ", runs.Shares.Select(share => $"wrong of a million in the zoo, {Percent(share)} cheats"))} | accepted, {Percent(runs.Shares[^1])} | caught, {Percent(runs.Shares[^1])} | results until then: median, 90 % |");
         to.WriteLine($"|---|---|{string.Concat(Enumerable.Repeat("---|", runs.Shares.Count))}---|---|---|");
-        foreach ((Behaviour kind, string name) in Runs.Kinds)
+        foreach ((Behaviour kind, string name) in kinds)
         {
-            foreach (Policy policy in Policy.All.Where(policy => policy.Name is not ("none" or "spot 0.02")))
+            foreach (Policy policy in runs.Policies.Where(policy => policy.Name is not ("none" or "spot 0.02")))
             {
                 Outcome[] most = runs.Of(policy, runs.Shares[^1], [kind]);
                 Row(to, name, policy.Name, [.. runs.Shares.Select(share => IsCertain(policy, kind) && share < runs.Shares[^1] ? "0" : Mean(runs.Of(policy, share, [kind]), each => each.AfterPerMillion)), Mean(most, each => each.BeforePerMillion), Mean(most, each => each.Caught, isPercent: true), Until(most)]);
@@ -108,7 +108,8 @@ internal static class Tables
             return "-";
         double mean = values.Average(), variance = values.Length < 2 ? 0 : values.Sum(each => (each - mean) * (each - mean)) / (values.Length - 1);
         double half = values.Length < 2 ? 0 : s_student[values.Length - 2] * Math.Sqrt(variance / values.Length);
-        return Number(mean) + (half == 0 ? "" : $" ± {Number(half, digits: 2)}") + (isPercent ? " %" : "");
+        string error = Number(half, digits: 2, isPercent ? 2 : 9);
+        return Number(mean, 3, isPercent ? 2 : 9) + (error == "0" ? "" : $" ± {error}") + (isPercent ? " %" : "");
     }
 
     /// <summary>Over all seeds' caught cheats.</summary>
@@ -127,13 +128,14 @@ internal static class Tables
         _ => Number(chance),
     };
 
-    /// <summary>With so many digits that count, no exponent.</summary>
-    private static string Number(double value, int digits = 3)
+    /// <summary>With so many digits that count, at most so many of them behind the point, and no exponent.</summary>
+    private static string Number(double value, int digits = 3, int most = 9)
     {
         if (value == 0)
             return "0";
-        int decimals = Math.Max(0, digits - 1 - (int)Math.Floor(Math.Log10(Math.Abs(value))));
-        string text = value.ToString("N" + Math.Min(decimals, 9).ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
-        return text.Contains('.', StringComparison.Ordinal) ? text.TrimEnd('0').TrimEnd('.') : text;
+        int decimals = Math.Clamp(digits - 1 - (int)Math.Floor(Math.Log10(Math.Abs(value))), 0, most);
+        string text = value.ToString("N" + decimals.ToString(CultureInfo.InvariantCulture), CultureInfo.InvariantCulture);
+        text = text.Contains('.', StringComparison.Ordinal) ? text.TrimEnd('0').TrimEnd('.') : text;
+        return text == "-0" ? "0" : text;
     }
 }

@@ -49,7 +49,7 @@ public sealed class Detection(TrustPolicy policy, int networks, double colluding
                 if (host == 0)
                     continue;
                 // Of a result that is not noticed by comparing, what a check lets through: the host, and the wrong networks that the result brings.
-                double seen = alone * wrong * cheat.Networks * cheat.Segments, passed = pass - seen;
+                double seen = alone * wrong * cheat.Networks * cheat.Segments, passed = Math.Max(0, pass - seen);
                 double broughtThrough = Math.Max(0, alone * wrong * (mean - (cheat.Segments * square / networks)));
                 int better = Math.Min(record + 1, last), unchecked_ = policy.Quorum > 1 ? better : record;
                 checks += host * chance;
