@@ -44,7 +44,7 @@ public static class ProjectServer
         await using NpgsqlDataSource source = OpenSource(settings.Database ?? cluster!.ConnectionString);
         await using NpgsqlConnection guard = await OpenDatabase(source, settings);
         var project = new Project(settings, data, source);
-        await project.LoadApp();
+        await project.Programs.Load();
         string url = CheckUrl(settings.Url ?? await guard.Scalar<string>("SELECT url FROM project") ?? DefaultUrl);
         using var accounts = new Accounts(source, data.Secret, settings.Time);
         using var experiments = new Experiments(project);
@@ -112,6 +112,7 @@ public static class ProjectServer
                  counted AS (SELECT unit_id, count(*) AS results FROM overdue GROUP BY unit_id)
             UPDATE units SET wanted = wanted + counted.results FROM counted WHERE id = unit_id AND NOT is_done
             """, project.Now));
+        await project.Programs.Clean();
         await Task.Delay(s_beat, stop);
     });
 

@@ -118,6 +118,30 @@ internal static class Schema
         ALTER TABLE results ADD CHECK (state IN ('sent', 'expired', 'failed', 'reported', 'held', 'valid', 'invalid', 'withdrawn', 'unneeded')), ADD COLUMN was_compared boolean NOT NULL DEFAULT false;
         CREATE INDEX results_accepted ON results (host_id) WHERE state IN ('held', 'valid');
         """,
+        // A program for each platform, of one file or several. One that was replaced stays for as long as a result is under way that was handed out with it.
+        """
+        CREATE TABLE app_versions (
+            platform text NOT NULL,
+            number int NOT NULL,
+            replaced_at timestamptz,
+            PRIMARY KEY (platform, number)
+        );
+        CREATE UNIQUE INDEX app_versions_in_use ON app_versions (platform) WHERE replaced_at IS NULL;
+        CREATE TABLE app_files (
+            name text PRIMARY KEY,
+            platform text NOT NULL,
+            number int NOT NULL,
+            place int NOT NULL,
+            bytes bigint NOT NULL,
+            md5 text NOT NULL,
+            signature text NOT NULL,
+            is_main boolean NOT NULL,
+            FOREIGN KEY (platform, number) REFERENCES app_versions ON DELETE CASCADE
+        );
+        INSERT INTO app_versions (platform, number) SELECT platform, number FROM apps;
+        INSERT INTO app_files SELECT file, platform, number, 0, bytes, md5, signature, true FROM apps;
+        DROP TABLE apps;
+        """,
     ];
 
     /// <summary>

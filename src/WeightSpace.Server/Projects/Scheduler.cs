@@ -72,13 +72,13 @@ internal sealed class Scheduler(Project project)
         }
         await connection.Execute("UPDATE hosts SET seen_at = $2, rpc_number = $3, system = $4, cpus = $5, speed = $6 WHERE id = $1", id, now, request.Number, request.System, request.Cpus, request.Speed);
         if (request.Known is not null)
-            await CompareWithHost(connection, host, request.Known, now);
+            await CompareWithHost(connection, host, request, request.Known, now);
         TimeSpan delay = project.Settings.RequestDelay;
         bool asks = request.WorkSeconds > 0 || request.WorkInstances > 0;
-        if (asks && project.App is null)
+        if (asks && project.Programs.Apps.Count == 0)
             host.Messages.Add("This project has no program yet");
-        else if (asks && project.App!.Platform != request.Platform)
-            host.Messages.Add($"This project has no program for {request.Platform}");
+        else if (asks && project.Programs.For(request.Platforms) is null)
+            host.Messages.Add($"This project has no program for {request.Platforms[0]}");
         else if (asks && known is not null && now < known.NotBefore)
             delay = TimeSpan.FromTicks(Math.Max(delay.Ticks, (known.NotBefore - now).Ticks));
         else if (asks)
@@ -109,7 +109,7 @@ internal sealed class Scheduler(Project project)
     /// <summary>
     /// Hands out again what the host was given and does not have: the answer did not reach it, or it was reset. Work that nobody needs any more, which the host has, is taken back.
     /// </summary>
-    private async Task CompareWithHost(NpgsqlConnection connection, ScheduledHost host, IReadOnlySet<string> has, DateTimeOffset now)
+    private async Task CompareWithHost(NpgsqlConnection connection, ScheduledHost host, SchedulerRequest request, IReadOnlySet<string> has, DateTimeOffset now)
     {
         List<(SentResult Result, bool IsNeeded, long Id)> given = await connection.Rows(
             row => (new SentResult(row.GetString(0), row.GetFieldValue<DateTimeOffset>(1), ReadUnit(row, 4)), row.GetBoolean(2), row.GetInt64(3)),
@@ -122,7 +122,7 @@ internal sealed class Scheduler(Project project)
         {
             if (!isNeeded)
                 await connection.Execute("UPDATE results SET state = 'unneeded', reported_at = $2 WHERE id = $1", id, now);
-            else if (!has.Contains(result.Name) && project.App is not null)
+            else if (!has.Contains(result.Name) && project.Programs.For(request.Platforms) is not null)
                 host.Sent.Add(result);
         }
         if (has.Count == 0)

@@ -129,8 +129,8 @@ internal static class Endpoints
 
     private static async Task<IResult> Download(Project project, Experiments experiments, string name)
     {
-        if (project.App is { } app && name == app.FileName)
-            return Results.File(project.AppPath(app), MediaTypeNames.Application.Octet, enableRangeProcessing: true);
+        if (project.Programs.Find(name) is { } program)
+            return Results.File(program, MediaTypeNames.Application.Octet, enableRangeProcessing: true);
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         // The name is looked up; the path is made of what stands in the database.
         string? path = await connection.Row(row => experiments.UnitPath(row.GetString(0), row.GetInt32(1), row.GetInt32(2)),
@@ -149,7 +149,7 @@ internal static class Endpoints
         <account_manager>0</account_manager>
         <rpc_prefix></rpc_prefix>
         <platforms>
-        <platform><platform_name>{SignedApp.LinuxX64}</platform_name><user_friendly_name>Linux on 64-bit Intel or AMD</user_friendly_name></platform>
+        {string.Concat(project.Programs.Apps.Select(app => $"<platform><platform_name>{app.Platform}</platform_name><user_friendly_name>{SignedApp.Platforms[app.Platform]}</user_friendly_name></platform>"))}
         </platforms>
         </project_config>
 

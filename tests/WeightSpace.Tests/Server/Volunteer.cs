@@ -78,6 +78,9 @@ internal sealed class Volunteer : IDisposable
         return fresh;
     }
 
+    /// <summary>What the client says it can run: the best platform first.</summary>
+    public string[] Platforms { get; set; } = ["x86_64-pc-linux-gnu"];
+
     public string Request(double seconds, (Handed Task, bool IsSuccess)[] report) => Request(seconds, report, _key);
 
     private string Request(double seconds, (Handed Task, bool IsSuccess)[] report, string key) => $"""
@@ -85,7 +88,8 @@ internal sealed class Volunteer : IDisposable
         <authenticator>{key}</authenticator>
         <hostid>{_host}</hostid>
         <rpc_seqno>{_number++}</rpc_seqno>
-        <platform_name>x86_64-pc-linux-gnu</platform_name>
+        <platform_name>{Platforms[0]}</platform_name>
+        {string.Concat(Platforms[1..].Select(platform => $"<alt_platform>\n<name>{platform}</name>\n</alt_platform>\n"))}
         <work_req_seconds>{seconds}</work_req_seconds>
         <host_info><p_ncpus>2</p_ncpus><p_fpops>1e9</p_fpops><os_name>Linux</os_name></host_info>
         {string.Concat(report.Select(each => $"<result><name>{each.Task.Name}</name><exit_status>{(each.IsSuccess ? 0 : 1)}</exit_status><state>{(each.IsSuccess ? 5 : 3)}</state><final_elapsed_time>2.5</final_elapsed_time><stderr_out><![CDATA[a word & <more>]]></stderr_out></result>"))}
