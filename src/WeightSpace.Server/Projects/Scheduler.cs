@@ -19,7 +19,7 @@ internal sealed record ScheduledHost(long Account, string AccountName, long Acco
 }
 
 /// <summary>Answers clients' requests: takes over what they report, and hands out work. A request is one transaction, committed before it is answered.</summary>
-internal sealed class Scheduler(Project project)
+internal sealed class Scheduler(Project project, Accounts accounts)
 {
     private const int MaxResultsAtOnce = 64;
 
@@ -33,15 +33,17 @@ internal sealed class Scheduler(Project project)
 
     private static readonly TimeSpan s_nothing = TimeSpan.FromMinutes(1), s_refused = TimeSpan.FromHours(1), s_day = TimeSpan.FromDays(1);
 
-    /// <summary>The answer to a request.</summary>
-    public async Task<string> Answer(SchedulerRequest request)
+    private const string UnknownKey = "Invalid or missing account key; attach to this project again";
+
+    /// <summary>The answer to a request, and whether its key is an account's.</summary>
+    public async Task<(string Text, bool IsKeyGood)> Answer(SchedulerRequest request)
     {
         (ScheduledHost? host, string refusal, TimeSpan delay) = await project.InTransaction(connection => Answer(connection, request));
         if (host is null)
-            return SchedulerReply.Refusal(project, refusal, delay);
+            return (SchedulerReply.Refusal(project, refusal, delay), refusal != UnknownKey);
         if (host.Acknowledged.Count > 0)
             project.News.Release();
-        return SchedulerReply.Write(project, request, host, delay);
+        return (SchedulerReply.Write(project, request, host, delay), true);
     }
 
     /// <summary>What a bad result does to a host: half its quota, and a wait that doubles with each in a row.</summary>
@@ -51,10 +53,9 @@ internal sealed class Scheduler(Project project)
     private async Task<(ScheduledHost?, string, TimeSpan)> Answer(NpgsqlConnection connection, SchedulerRequest request)
     {
         DateTimeOffset now = project.Now;
-        var account = await connection.Row(row => new { Id = row.GetInt64(0), Name = row.GetString(1), Flops = row.GetInt64(2), Created = row.GetFieldValue<DateTimeOffset>(3) },
-            "SELECT id, name, flops, created_at FROM accounts WHERE key_hash = $1", Accounts.HashKey(request.Key));
+        Account? account = await accounts.FindByKey(connection, request.Key, mayBeWeak: true);
         if (account is null)
-            return (null, "Invalid or missing account key; attach to this project again", s_refused);
+            return (null, UnknownKey, s_refused);
         // A number lower than the last one's: the client's folder was copied, and this is another host.
         var known = await connection.Row(row => new { Id = row.GetInt64(0), Quota = row.GetInt32(1), NotBefore = row.GetFieldValue<DateTimeOffset>(2), Flops = row.GetInt64(3), Created = row.GetFieldValue<DateTimeOffset>(4), Measured = row.IsDBNull(5) ? (double?)null : row.GetDouble(5) },
             "SELECT id, quota, not_before, flops, created_at, measured_speed FROM hosts WHERE id = $1 AND account_id = $2 AND rpc_number <= $3 FOR UPDATE", request.Host, account.Id, request.Number);

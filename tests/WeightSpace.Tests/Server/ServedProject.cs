@@ -35,6 +35,8 @@ public sealed class ServedProject : IDisposable
             Url = "http://127.0.0.1:0/",
             App = _folder["app"],
             RequestDelay = TimeSpan.FromMilliseconds(1),
+            // All come from one address here.
+            FailuresAtOnce = 1_000_000,
             NewTrainer = () => new Trainer(),
             Images = ImageLibrary.Default,
             Say = line =>
