@@ -36,6 +36,9 @@ var root = new RootCommand("Grow populations of neural networks under full contr
 {
     json,
     data,
+    WorkCommand.Create(Context),
+    VersionCommand.Create(Context),
+#if !VOLUNTEER
     QuickstartCommand.Create(Context),
     TrainCommand.Create(Context),
     StatusCommand.Create(Context),
@@ -58,7 +61,6 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     RegrowCommand.Create(Context),
     DataCommand.Create(Context),
     DetectCommand.Create(Context),
-    WorkCommand.Create(Context),
 #if SERVER
     ServeCommand.Create(Context),
     SubmitCommand.Create(Context),
@@ -68,7 +70,7 @@ var root = new RootCommand("Grow populations of neural networks under full contr
     SignCommand.Create(Context),
 #endif
     FuzzCommand.Create(Context),
-    VersionCommand.Create(Context),
+#endif
 };
 
 // An argument that begins with @ is no file of further arguments: what stands in a file must not become options.

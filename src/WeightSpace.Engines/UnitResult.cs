@@ -34,7 +34,7 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
         {
             NetworkResult network = Networks[i];
             AddTrajectory(tensors, i.ToString(CultureInfo.InvariantCulture), network.Checkpoints, network.Snapshots);
-            table.Add(new JsonObject
+            table.Add((JsonNode)new JsonObject
             {
                 ["id"] = network.Id,
                 ["status"] = network.Status.ToString().ToLowerInvariant(),
@@ -217,11 +217,12 @@ public sealed record UnitResult(string UnitDigest, IReadOnlyList<NetworkResult> 
 
     private static float[] Pack(Snapshot snapshot) => [.. snapshot.Weights, .. snapshot.OptimizerState];
 
+    // JsonArray takes any type; of a node it is known without reflection, which a trimmed program has not.
     private static JsonArray CheckpointTable(IReadOnlyList<Checkpoint> checkpoints) =>
-        [.. checkpoints.Select(checkpoint => new JsonObject { ["step"] = checkpoint.Step, ["train_loss"] = checkpoint.TrainLoss, ["eval_loss"] = checkpoint.EvalLoss, ["eval_accuracy"] = checkpoint.EvalAccuracy, ["attack_success"] = checkpoint.AttackSuccess })];
+        [.. checkpoints.Select(JsonNode (checkpoint) => new JsonObject { ["step"] = checkpoint.Step, ["train_loss"] = checkpoint.TrainLoss, ["eval_loss"] = checkpoint.EvalLoss, ["eval_accuracy"] = checkpoint.EvalAccuracy, ["attack_success"] = checkpoint.AttackSuccess })];
 
     private static JsonArray SnapshotTable(IReadOnlyList<Snapshot> snapshots) =>
-        [.. snapshots.Select(snapshot => new JsonObject { ["step"] = snapshot.Step, ["train_loss"] = snapshot.TrainLoss })];
+        [.. snapshots.Select(JsonNode (snapshot) => new JsonObject { ["step"] = snapshot.Step, ["train_loss"] = snapshot.TrainLoss })];
 
     private static List<Checkpoint> ReadCheckpoints(SafetensorsFile file, JsonReader json, string name, Recipe recipe, List<float[]> rows)
     {

@@ -1,10 +1,12 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -44,13 +46,13 @@ public static class ProjectServer
         await using NpgsqlDataSource source = OpenSource(settings.Database ?? cluster!.ConnectionString);
         await using NpgsqlConnection guard = await OpenDatabase(source, settings);
         var project = new Project(settings, data, source);
-        await project.LoadApp();
+        await project.Programs.Load();
         string url = CheckUrl(settings.Url ?? await guard.Scalar<string>("SELECT url FROM project") ?? DefaultUrl);
         using var accounts = new Accounts(source, data.Secret, settings.Time);
         using var experiments = new Experiments(project);
         var uploads = new Uploads(project);
         await using WebApplication web = Build(url, settings);
-        Endpoints.Map(web, project, accounts, experiments, uploads, new Scheduler(project));
+        Endpoints.Map(web, project, accounts, experiments, uploads, new Scheduler(project, accounts), new Limits(settings));
         try
         {
             await web.StartAsync(stop);
@@ -142,6 +144,7 @@ public static class ProjectServer
                  counted AS (SELECT unit_id, count(*) AS results FROM overdue GROUP BY unit_id)
             UPDATE units SET wanted = wanted + counted.results FROM counted WHERE id = unit_id AND (NOT is_done OR is_suspect)
             """, project.Now));
+        await project.Programs.Clean();
         await Task.Delay(s_beat, stop);
     });
 
@@ -205,14 +208,20 @@ public static class ProjectServer
     {
         var address = new Uri(url);
         IPEndPoint listen = settings.Listen is { } named ? IPEndPoint.TryParse(named, out IPEndPoint? given) ? given : throw new InputException($"--listen: found '{named}', expected an address and a port, as 0.0.0.0:8090")
-            : address.Scheme == "https" ? throw new InputException($"{url}: the server speaks http, behind a proxy that speaks https; name where it is to listen with --listen")
+            : address.Scheme == "https" && settings.TlsCertificate is null ? throw new InputException($"{url}: name the certificate with --tls-certificate; or, behind a proxy that speaks https, where the server is to listen with --listen")
             : IPAddress.TryParse(address.Host, out IPAddress? ip) ? new IPEndPoint(ip, address.Port)
             : throw new InputException($"{url}: '{address.Host}' is a name; say where to listen with --listen, as 0.0.0.0:{address.Port.ToString(CultureInfo.InvariantCulture)}");
+        if (settings.TlsCertificate is null && settings.TlsKey is not null)
+            throw new InputException("--tls-key: a key alone is of no use; name its certificate with --tls-certificate");
+        if (settings.TlsCertificate is not null && address.Scheme != "https")
+            throw new InputException($"{url}: with a certificate the address begins with https://; name it with --url");
+        ServerCertificate? certificate = settings.TlsCertificate is { } path ? ServerCertificate.Open(path, settings.TlsKey ?? path, address.Host, settings.Time, settings.Say) : null;
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { EnvironmentName = "Production" });
         builder.Logging.ClearProviders();
         builder.Logging.AddProvider(new PeopleLogger(settings.Say));
         builder.Services.Configure<Microsoft.Extensions.Hosting.ConsoleLifetimeOptions>(options => options.SuppressStatusMessages = true);
         builder.Services.AddSingleton<Microsoft.Extensions.Hosting.IHostLifetime, NoLifetime>();
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -220,7 +229,18 @@ public static class ProjectServer
             kestrel.Limits.MaxRequestBodySize = Endpoints.MaxSmallBody;
             kestrel.Limits.MaxRequestHeadersTotalSize = 16 << 10;
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30);
-            kestrel.Listen(listen);
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+            kestrel.Listen(listen, endpoint =>
+            {
+                if (certificate is not null)
+                {
+                    endpoint.UseHttps(new TlsHandshakeCallbackOptions
+                    {
+                        HandshakeTimeout = TimeSpan.FromSeconds(10),
+                        OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions { ServerCertificateContext = certificate.Current() }),
+                    });
+                }
+            });
         });
         return builder.Build();
     }

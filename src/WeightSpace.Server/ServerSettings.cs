@@ -16,6 +16,18 @@ public sealed record ServerSettings
     /// <summary>Where to listen, as <c>0.0.0.0:8080</c>, where that is not what <see cref="Url"/> names: behind a proxy. Null: there.</summary>
     public string? Listen { get; init; }
 
+    /// <summary>The server's certificate and those between it and its authority's, in PEM; the server speaks TLS with it. Null: it speaks plain http, or is behind a proxy.</summary>
+    public string? TlsCertificate { get; init; }
+
+    /// <summary>The certificate's private key, in PEM. Null: it stands in the same file.</summary>
+    public string? TlsKey { get; init; }
+
+    /// <summary>Requests of an address that may fail at once (unknown keys, wrong passwords, what cannot be read) before it has to wait.</summary>
+    public int FailuresAtOnce { get; init; } = 60;
+
+    /// <summary>After that, one of an address may fail in so long.</summary>
+    public TimeSpan FailureInterval { get; init; } = TimeSpan.FromSeconds(5);
+
     /// <summary>A PostgreSQL that is there already; null: one of the server's own, in <see cref="Data"/>.</summary>
     public string? Database { get; init; }
 

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+#if !VOLUNTEER
 using WeightSpace.Analysis.Parts;
+#endif
 using WeightSpace.Engines;
 using WeightSpace.Engines.Boinc;
 using WeightSpace.Training;
@@ -29,8 +31,10 @@ internal static class WorkCommand
             TimeSpan? limit = Limit(parsed.GetValue(minutes), minutes.Name);
             if (parsed.GetValue(boinc))
                 return RunInSlot(run, unitPath, resultPath, limit);
+#if !VOLUNTEER
             if (AnalysisUnit.IsOne(unitPath))
                 return Analyse(run, unitPath, resultPath, parsed.GetValue(once), parsed.GetValue(quiet));
+#endif
             WorkUnit work = WorkUnit.Read(unitPath);
             using FileStream? claim = parsed.GetValue(once) ? UnitClaim.Take(resultPath) : null;
             if (claim is not null && ReadWhole(resultPath, work) is { } before)
@@ -49,6 +53,7 @@ internal static class WorkCommand
         return command;
     }
 
+#if !VOLUNTEER
     /// <summary>Parts of an analysis, handed in all at once: the unit was cut to be short.</summary>
     private static Answer Analyse(CommandContext context, string unitPath, string resultPath, bool once, bool isQuiet)
     {
@@ -64,6 +69,7 @@ internal static class WorkCommand
         context.Text.WriteLine($"{resultPath}: {unit.Blocks.Count} blocks of inner products and {unit.Scores.Count} scores{more}");
         return new Answer(new JsonObject { ["result"] = resultPath, ["unit"] = unit.Digest, ["blocks"] = unit.Blocks.Count, ["scores"] = unit.Scores.Count });
     }
+#endif
 
     /// <summary>
     /// The same as a task of BOINC's client, in the slot that is the working folder. What ends it for good is put down with its exit code; without that the client starts it again, and it goes

@@ -10,13 +10,15 @@ namespace WeightSpace.Cli.Server;
 /// <summary><c>weightspace serve --data FOLDER</c>: a project that volunteers attach their BOINC clients to.</summary>
 internal static class ServeCommand
 {
-    private static readonly NumberRange s_days = new(0, 365, ExcludesMin: true), s_seconds = new(0, 86_400, ExcludesMin: true), s_share = new(0, 1), s_attempts = new(1, 100), s_quorum = new(1, 10), s_keep = new(0, 10_000);
+    private static readonly NumberRange s_days = new(0, 365, ExcludesMin: true), s_seconds = new(0, 86_400, ExcludesMin: true), s_share = new(0, 1), s_attempts = new(1, 100), s_quorum = new(1, 10), s_keep = new(0, 10_000), s_failures = new(0.1, 1e6);
 
     public static Command Create(Func<ParseResult, CommandContext> context)
     {
         Option<string> data = new Option<string>("--data") { Description = "The project's folder, which is made where there is none.", HelpName = "FOLDER", Required = true }.AsPath();
         var url = new Option<string?>("--url") { Description = $"The address that volunteers attach to, with a slash at the end; BOINC wants a host with a dot in it. Port 0: any that is free. Default: what the project had before, or {ProjectServer.DefaultUrl}", HelpName = "URL" };
-        var listen = new Option<string?>("--listen") { Description = "Where to listen, as 0.0.0.0:8090, where that is not what --url names: behind a proxy.", HelpName = "ADDRESS" };
+        var listen = new Option<string?>("--listen") { Description = "Where to listen, as 0.0.0.0:8090, where that is not what --url names: behind a proxy, or for a name.", HelpName = "ADDRESS" };
+        Option<string?> certificate = new Option<string?>("--tls-certificate") { Description = "The server's certificate and those between it and its authority's, in PEM: the server speaks https. Read again when the file changes.", HelpName = "FILE" }.AsPath(), tlsKey = new Option<string?>("--tls-key") { Description = "The certificate's private key, in PEM. Default: it stands in the same file.", HelpName = "FILE" }.AsPath();
+        var failures = new Option<double>("--failures-per-minute") { Description = "Requests of one address that may fail in a minute (unknown keys, wrong passwords, what cannot be read), beyond the first 60; then it has to wait.", HelpName = "N", DefaultValueFactory = _ => 12 };
         var database = new Option<string?>("--database") { Description = "A PostgreSQL that is there already, as a connection string. Default: one of the server's own, in the project's folder.", HelpName = "CONNECTION" };
         var name = new Option<string>("--name") { Description = "The project's name, as volunteers see it.", HelpName = "NAME", DefaultValueFactory = _ => "WeightSpace" };
         Option<string?> app = new Option<string?>("--app") { Description = "The folder of a signed program (weightspace sign), for volunteers' machines. Default: the one that the project has.", HelpName = "FOLDER" }.AsPath();
@@ -26,7 +28,7 @@ internal static class ServeCommand
         var quorum = new Option<int>("--quorum") { Description = "Equal results from different owners before one is accepted.", HelpName = "N", DefaultValueFactory = _ => TrustPolicy.Default.Quorum };
         var keep = new Option<double>("--keep-days") { Description = "How long the results of a complete zoo are kept, so that those of a host that is caught later can be checked again.", HelpName = "DAYS", DefaultValueFactory = _ => 30 };
         var attempts = new Option<int>("--attempts") { Description = "Results of a unit that may fail or be wrong before the server trains it itself.", HelpName = "N", DefaultValueFactory = _ => 3 };
-        var command = new Command("serve", "Serve a project that volunteers' BOINC clients train networks for (docs/volunteers.md).") { data, url, listen, database, name, app, deadline, delay, spot, quorum, attempts, keep };
+        var command = new Command("serve", "Serve a project that volunteers' BOINC clients train networks for (docs/volunteers.md).") { data, url, listen, certificate, tlsKey, database, name, app, deadline, delay, spot, quorum, attempts, keep, failures };
         command.SetAction(parsed => context(parsed).Run(run =>
         {
             string? address = null;
@@ -36,6 +38,9 @@ internal static class ServeCommand
                 Data = parsed.GetRequiredValue(data),
                 Url = parsed.GetValue(url),
                 Listen = parsed.GetValue(listen),
+                TlsCertificate = parsed.GetValue(certificate),
+                TlsKey = parsed.GetValue(tlsKey),
+                FailureInterval = TimeSpan.FromMinutes(1 / InRange(failures.Name, parsed.GetValue(failures), s_failures)),
                 Database = parsed.GetValue(database),
                 Name = Name(parsed.GetRequiredValue(name), name.Name),
                 App = parsed.GetValue(app),

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.IO.MemoryMappedFiles;
 using System.Text;
 using WeightSpace.Zoos;
 
@@ -8,26 +7,25 @@ namespace WeightSpace.Engines.Boinc;
 
 /// <summary>
 /// The folder in which BOINC's client runs a task, and what is said there between the two: the client asks it to suspend, resume, quit or abort, and beats; the task tells how far it is. They
-/// speak through a file that both have mapped: channels of 1,024 bytes, each of a flag and a message (BOINC's lib/app_ipc.h). A task whose client no longer beats quits.
+/// speak through <see cref="SlotMemory"/>. A task whose client no longer beats quits.
 /// </summary>
 public sealed class BoincSlot : IDisposable
 {
     /// <summary>The exit code of a task that the client aborted.</summary>
     public const int AbortedCode = 194;
 
-    private const string InitName = "init_data.xml", MapName = "boinc_mmap_file", FinishName = "boinc_finish_called";
-    private const int ChannelBytes = 1024, Channels = 8;
-    private const int ControlChannel = 0, HeartbeatChannel = 4, StatusChannel = 5;
+    private const string InitName = "init_data.xml", FinishName = "boinc_finish_called";
     private const int MaxInitBytes = 1 << 20, MaxLinkBytes = 512;
 
     private static readonly TimeSpan s_beat = TimeSpan.FromMilliseconds(500), s_silence = TimeSpan.FromSeconds(30);
+
+    private static readonly StringComparison s_paths = OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal;
 
     private readonly string _folder;
     private readonly string? _projectFolder;
     private readonly TimeProvider _time;
     private readonly double _earlierSeconds;
-    private readonly MemoryMappedFile? _map;
-    private readonly MemoryMappedViewAccessor? _view;
+    private readonly SlotMemory? _memory;
     private readonly ManualResetEventSlim _mayRun = new(initialState: true);
     private readonly CancellationTokenSource _stop;
     private readonly ManualResetEventSlim _ended = new();
@@ -39,16 +37,13 @@ public sealed class BoincSlot : IDisposable
     {
         (_folder, _time) = (folder, time);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        (_projectFolder, SaveInterval, _earlierSeconds) = ReadInit(Path.Combine(folder, InitName));
-        _savedSeconds = _earlierSeconds;
-        string map = Path.Combine(folder, MapName);
-        // Called by hand in a copied slot, there is nobody to speak with.
-        if (!File.Exists(map))
+        string init = ReadInit(Path.Combine(folder, InitName));
+        _projectFolder = Value(init, "project_dir") is { } project ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(project)) : null;
+        SaveInterval = TimeSpan.FromSeconds(Math.Clamp(Number(init, "checkpoint_period", 60), 1, 3600));
+        _savedSeconds = _earlierSeconds = Math.Clamp(Number(init, "wu_cpu_time", 0), 0, 1e9);
+        _memory = SlotMemory.Open(folder, Value(init, "comm_obj_name"));
+        if (_memory is null)
             return;
-        if (new FileInfo(map).Length < ChannelBytes * Channels)
-            throw new InputException($"{map}: found {new FileInfo(map).Length} bytes, expected {ChannelBytes * Channels}: this is not what BOINC's client makes");
-        _map = MemoryMappedFile.CreateFromFile(map, FileMode.Open, null, 0, MemoryMappedFileAccess.ReadWrite);
-        _view = _map.CreateViewAccessor(0, ChannelBytes * Channels);
         _lastBeat = time.GetTimestamp();
         _listener = new Thread(Listen) { IsBackground = true, Name = "BOINC" };
         _listener.Start();
@@ -85,7 +80,7 @@ public sealed class BoincSlot : IDisposable
             return path;
         string target = Path.GetFullPath(Path.Combine(_folder, text[Open.Length..end]));
         // The project's folder is the client's to name: absolute in init_data.xml, relative in the link.
-        return _projectFolder is not null && Path.GetDirectoryName(target) == _projectFolder ? target
+        return _projectFolder is not null && string.Equals(Path.GetDirectoryName(target), _projectFolder, s_paths) ? target
             : throw new InputException($"{path}: the link leads to {target}, expected a file in the project's folder {_projectFolder}");
     }
 
@@ -112,8 +107,7 @@ public sealed class BoincSlot : IDisposable
     public void Dispose()
     {
         EndListening();
-        _view?.Dispose();
-        _map?.Dispose();
+        _memory?.Dispose();
         _stop.Dispose();
         _mayRun.Dispose();
         _ended.Dispose();
@@ -129,9 +123,9 @@ public sealed class BoincSlot : IDisposable
     {
         do
         {
-            if (Take(ControlChannel) is { } order)
+            if (_memory!.Take(SlotChannel.Control) is { } order)
                 Obey(order);
-            if (Take(HeartbeatChannel) is not null)
+            if (_memory.Take(SlotChannel.Heartbeat) is not null)
                 _lastBeat = _time.GetTimestamp();
             else if (_time.GetElapsedTime(_lastBeat) > s_silence)
                 _stop.Cancel();
@@ -151,30 +145,8 @@ public sealed class BoincSlot : IDisposable
             _stop.Cancel();
     }
 
-    private void Tell()
-    {
-        if (_view is null || _view.ReadByte(StatusChannel * ChannelBytes) != 0)
-            return;
-        byte[] message = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture,
-            $"<current_cpu_time>{CpuSeconds():e6}</current_cpu_time>\n<checkpoint_cpu_time>{Volatile.Read(ref _savedSeconds):e6}</checkpoint_cpu_time>\n<fraction_done>{Volatile.Read(ref _fraction):e6}</fraction_done>\n\0"));
-        _view.WriteArray((StatusChannel * ChannelBytes) + 1, message, 0, message.Length);
-        Thread.MemoryBarrier();
-        _view.Write(StatusChannel * ChannelBytes, (byte)1);
-    }
-
-    /// <summary>A channel's message, which is taken out of it; null where there is none.</summary>
-    private string? Take(int channel)
-    {
-        long at = channel * ChannelBytes;
-        if (_view!.ReadByte(at) == 0)
-            return null;
-        Thread.MemoryBarrier();
-        byte[] message = new byte[ChannelBytes - 1];
-        _view.ReadArray(at + 1, message, 0, message.Length);
-        _view.Write(at, (byte)0);
-        int end = Array.IndexOf(message, (byte)0);
-        return Encoding.ASCII.GetString(message, 0, end < 0 ? message.Length : end);
-    }
+    private void Tell() => _memory?.Put(SlotChannel.Status, string.Create(CultureInfo.InvariantCulture,
+        $"<current_cpu_time>{CpuSeconds():e6}</current_cpu_time>\n<checkpoint_cpu_time>{Volatile.Read(ref _savedSeconds):e6}</checkpoint_cpu_time>\n<fraction_done>{Volatile.Read(ref _fraction):e6}</fraction_done>\n"));
 
     /// <summary>Of this task, those of earlier starts included.</summary>
     private double CpuSeconds()
@@ -183,7 +155,8 @@ public sealed class BoincSlot : IDisposable
         return _earlierSeconds + process.TotalProcessorTime.TotalSeconds;
     }
 
-    private static (string? ProjectFolder, TimeSpan SaveInterval, double EarlierSeconds) ReadInit(string path)
+    /// <summary>What the client tells the task. Preferences stand in it as volunteers wrote them, so it need not be XML as a whole.</summary>
+    private static string ReadInit(string path)
     {
         try
         {
@@ -192,15 +165,10 @@ public sealed class BoincSlot : IDisposable
                 throw new InputException($"{path}: {file.Length} bytes are too many for what BOINC's client writes");
             byte[] bytes = new byte[file.Length];
             file.ReadExactly(bytes);
-            // Preferences stand in it as volunteers wrote them, so it need not be XML as a whole.
             string text = Encoding.UTF8.GetString(bytes);
-            if (!text.Contains("<app_init_data>", StringComparison.Ordinal))
-                throw new InputException($"{path}: <app_init_data> is missing; BOINC's client writes it");
-            double period = Number(text, "checkpoint_period", 60), earlier = Number(text, "wu_cpu_time", 0);
-            string? folder = Value(text, "project_dir");
-            return (folder is null ? null : Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)), TimeSpan.FromSeconds(Math.Clamp(period, 1, 3600)), Math.Clamp(earlier, 0, 1e9));
+            return text.Contains("<app_init_data>", StringComparison.Ordinal) && !text.Contains('\0', StringComparison.Ordinal) ? text : throw new InputException($"{path}: <app_init_data> is missing, or zeros are in it; BOINC's client writes it");
         }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or EndOfStreamException or ArgumentException)
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException or EndOfStreamException)
         {
             throw new InputException($"{path}: the file cannot be read: {error.Message}; --boinc is for tasks that BOINC's client starts", error);
         }

@@ -146,6 +146,30 @@ internal static class Schema
             WITH passed AS (SELECT greatest(0, extract(epoch FROM now - at)::double precision) / 86400 AS days)
             SELECT average * power(2, -days / 7) + work * CASE WHEN days > 1e-5 THEN (1 - power(2, -days / 7)) / days ELSE ln(2) / 7 END FROM passed);
         """,
+        // A program for each platform, of one file or several. One that was replaced stays for as long as a result is under way that was handed out with it.
+        """
+        CREATE TABLE app_versions (
+            platform text NOT NULL,
+            number int NOT NULL,
+            replaced_at timestamptz,
+            PRIMARY KEY (platform, number)
+        );
+        CREATE UNIQUE INDEX app_versions_in_use ON app_versions (platform) WHERE replaced_at IS NULL;
+        CREATE TABLE app_files (
+            name text PRIMARY KEY,
+            platform text NOT NULL,
+            number int NOT NULL,
+            place int NOT NULL,
+            bytes bigint NOT NULL,
+            md5 text NOT NULL,
+            signature text NOT NULL,
+            is_main boolean NOT NULL,
+            FOREIGN KEY (platform, number) REFERENCES app_versions ON DELETE CASCADE
+        );
+        INSERT INTO app_versions (platform, number) SELECT platform, number FROM apps;
+        INSERT INTO app_files SELECT file, platform, number, 0, bytes, md5, signature, true FROM apps;
+        DROP TABLE apps;
+        """,
     ];
 
     /// <summary>

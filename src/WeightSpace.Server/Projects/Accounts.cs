@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Net.Mail;
 using System.Security.Cryptography;
 using System.Text;
@@ -20,9 +21,13 @@ internal enum AccountOutcome
     BadName,
 }
 
+/// <summary>An account as its key finds it.</summary>
+internal sealed record Account(long Id, string Name, long Flops, DateTimeOffset Created);
+
 /// <summary>
 /// Volunteers' accounts. The protocol sends md5(password + e-mail address) for a password; of that only a slow salted hash is kept. An account's key is derived from the project's secret, so
-/// the database alone tells none.
+/// the database alone tells none. A weak key lets a client compute for the account, and nothing else: it is for machines of other people. Each ends when its account has a new key, and the weak one
+/// when it has a new password.
 /// </summary>
 internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvider time) : IDisposable
 {
@@ -46,6 +51,56 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
 
     public static byte[] HashKey(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
+    /// <summary>The account of a key; null where there is none.</summary>
+    /// <param name="mayBeWeak">Whether a weak key is enough.</param>
+    public async Task<Account?> FindByKey(NpgsqlConnection connection, string key, bool mayBeWeak) =>
+        await FindKeyHash(connection, key, mayBeWeak) is { } hash ? await connection.Row(ReadAccount, "SELECT id, name, flops, created_at FROM accounts WHERE key_hash = $1", hash) : null;
+
+    /// <summary>What the database knows the account of a key by; null where a weak key is not right. Of another key, there need not be one.</summary>
+    public async Task<byte[]?> FindKeyHash(NpgsqlConnection connection, string key, bool mayBeWeak)
+    {
+        int end = key.IndexOf('_', StringComparison.Ordinal);
+        if (end < 0)
+            return HashKey(key);
+        if (!mayBeWeak || !long.TryParse(key.AsSpan(0, end), NumberStyles.None, CultureInfo.InvariantCulture, out long id) || await WeakKey(connection, id) is not { } weak)
+            return null;
+        return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(weak), Encoding.UTF8.GetBytes(key)) ? await connection.Scalar<byte[]>("SELECT key_hash FROM accounts WHERE id = $1", id) : null;
+    }
+
+    /// <summary>An account's weak key, which BOINC's clients take in place of its key: the account's number, a low line, and 32 hexadecimal digits. Null where there is no such account.</summary>
+    public async Task<string?> WeakKey(long account)
+    {
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync();
+        return await WeakKey(connection, account);
+    }
+
+    /// <summary>Gives an account another key: its clients have to be attached again. Null where there is no such account.</summary>
+    public async Task<string?> NewKey(long account)
+    {
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        if (await connection.Scalar<int?>("SELECT key_number FROM accounts WHERE id = $1 FOR UPDATE", account) is not { } number)
+            return null;
+        string key = Key(account, number + 1);
+        await connection.Execute("UPDATE accounts SET key_number = $2, key_hash = $3 WHERE id = $1", account, number + 1, HashKey(key));
+        await transaction.CommitAsync();
+        return key;
+    }
+
+    /// <summary>Gives an account another password, of which the protocol's md5(password + e-mail address) is told; weak keys that were given out no longer count.</summary>
+    public async Task<AccountOutcome> ChangePassword(string email, string passwordHash, string newPasswordHash)
+    {
+        if (!IsPasswordHash(newPasswordHash))
+            return AccountOutcome.BadPassword;
+        email = Normalise(email);
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync();
+        if ((await Find(connection, email, passwordHash)).Outcome != AccountOutcome.Found)
+            return AccountOutcome.None;
+        byte[] before = (await connection.Scalar<byte[]>("SELECT password_hash FROM accounts WHERE email = $1", email))!, salt = RandomNumberGenerator.GetBytes(16), hash = await Hash(newPasswordHash, salt);
+        // Of two changes at once one counts.
+        return await connection.Execute("UPDATE accounts SET password_salt = $3, password_hash = $4 WHERE email = $1 AND password_hash = $2", email, before, salt, hash) == 1 ? AccountOutcome.Found : AccountOutcome.None;
+    }
+
     /// <summary>The account's key where e-mail address and password are right.</summary>
     public async Task<(AccountOutcome Outcome, string Key)> Find(string email, string passwordHash)
     {
@@ -59,7 +114,7 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
         email = Normalise(email);
         if (email.Length > MaxEmail || !MailAddress.TryCreate(email, out MailAddress? address) || address.Address != email)
             return (AccountOutcome.BadEmail, "");
-        if (passwordHash.Length != 32 || !passwordHash.All(char.IsAsciiHexDigit))
+        if (!IsPasswordHash(passwordHash))
             return (AccountOutcome.BadPassword, "");
         name = name.Trim();
         if (name.Length is 0 or > MaxName || name.Any(char.IsControl))
@@ -85,10 +140,25 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
     {
         var found = await connection.Row(row => new { Id = row.GetInt64(0), Number = row.GetInt32(1), Salt = row.GetFieldValue<byte[]>(2), Hash = row.GetFieldValue<byte[]>(3) },
             "SELECT id, key_number, password_salt, password_hash FROM accounts WHERE email = $1", email);
+        if (!IsPasswordHash(passwordHash))
+            return (AccountOutcome.None, "");
         // The same work where there is no such account, so that the time does not tell.
         byte[] hash = await Hash(passwordHash, found?.Salt ?? new byte[16]);
         return found is not null && CryptographicOperations.FixedTimeEquals(hash, found.Hash) ? (AccountOutcome.Found, Key(found.Id, found.Number)) : (AccountOutcome.None, "");
     }
+
+    private async Task<string?> WeakKey(NpgsqlConnection connection, long account)
+    {
+        var found = await connection.Row(row => new { Number = row.GetInt32(0), Password = row.GetFieldValue<byte[]>(1) }, "SELECT key_number, password_hash FROM accounts WHERE id = $1", account);
+        if (found is null)
+            return null;
+        byte[] text = [.. "weak "u8, .. Encoding.ASCII.GetBytes(Key(account, found.Number)), .. found.Password];
+        return string.Create(CultureInfo.InvariantCulture, $"{account}_{Convert.ToHexStringLower(HMACSHA256.HashData(secret, text).AsSpan(0, 16))}");
+    }
+
+    private static Account ReadAccount(NpgsqlDataReader row) => new(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetFieldValue<DateTimeOffset>(3));
+
+    private static bool IsPasswordHash(string text) => text.Length == 32 && text.All(char.IsAsciiHexDigit);
 
     private async Task<byte[]> Hash(string passwordHash, byte[] salt)
     {

@@ -1,7 +1,4 @@
 using Npgsql;
-using WeightSpace.Server.Database;
-using WeightSpace.Server.Signing;
-using WeightSpace.Zoos;
 
 namespace WeightSpace.Server.Projects;
 
@@ -20,11 +17,8 @@ internal sealed class Project(ServerSettings settings, DataFolder data, NpgsqlDa
     /// <summary>The project's address, with a slash at the end.</summary>
     public string Url { get; set; } = "";
 
-    /// <summary>The public key of code signing; empty while no program was taken over.</summary>
-    public string CodeSignKey { get; private set; } = "";
-
-    /// <summary>The program for volunteers' machines; null while none was taken over.</summary>
-    public SignedApp? App { get; private set; }
+    /// <summary>The programs for volunteers' machines.</summary>
+    public Programs Programs { get; } = new(settings, data, source);
 
     public DateTimeOffset Now => settings.Time.GetUtcNow();
 
@@ -68,45 +62,5 @@ internal sealed class Project(ServerSettings settings, DataFolder data, NpgsqlDa
                 await Task.Delay(20 * attempt);
             }
         }
-    }
-
-    /// <summary>
-    /// Takes over the signed program of <see cref="ServerSettings.App"/>, and loads what was taken over before. Throws <see cref="InputException"/> where it was signed with another key than the
-    /// project's, which clients would refuse.
-    /// </summary>
-    public async Task LoadApp()
-    {
-        await using NpgsqlConnection connection = await source.OpenConnectionAsync();
-        if (settings.App is { } folder)
-            await TakeOver(connection, folder);
-        CodeSignKey = await connection.Scalar<string>("SELECT code_sign_key FROM project") ?? "";
-        App = await connection.Row(row => new SignedApp(row.GetString(0), row.GetInt32(1), row.GetString(2), row.GetInt64(3), row.GetString(4), row.GetString(5)),
-            "SELECT platform, number, file, bytes, md5, signature FROM apps WHERE platform = $1", SignedApp.LinuxX64);
-        if (App is not null && !File.Exists(AppPath(App)))
-            throw new InputException($"{AppPath(App)}: the signed program is missing; name its folder with --app");
-    }
-
-    public string AppPath(SignedApp app) => Path.Combine(data.Downloads, app.FileName);
-
-    private async Task TakeOver(NpgsqlConnection connection, string folder)
-    {
-        (SignedApp app, PublicCodeKey key) = SignedApp.Read(folder);
-        if (app.Platform != SignedApp.LinuxX64)
-            throw new InputException($"{folder}: the program is for '{app.Platform}', expected {SignedApp.LinuxX64}");
-        if (await connection.Scalar<string>("SELECT code_sign_key FROM project") is { } known && known != key.Text)
-            throw new InputException($"{folder}: the program was signed with another key than the project's, and volunteers' clients would refuse it; sign it with the project's key");
-        if (await connection.Scalar<int?>("SELECT number FROM apps WHERE platform = $1", app.Platform) is { } number && (number > app.Number || (number == app.Number && await connection.Scalar<string>("SELECT md5 FROM apps WHERE platform = $1", app.Platform) != app.Md5)))
-            throw new InputException($"{folder}: found program number {app.Number}, and the project has {number} already; clients take only a higher one. Sign into the folder that the last one was signed into");
-        WeightSpace.Zoos.Formats.AtomicFile.Write(AppPath(app), stream =>
-        {
-            using FileStream program = File.OpenRead(Path.Combine(folder, app.FileName));
-            program.CopyTo(stream);
-        });
-        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
-        await connection.Execute("UPDATE project SET code_sign_key = $1", key.Text);
-        await connection.Execute(
-            "INSERT INTO apps VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (platform) DO UPDATE SET number = excluded.number, file = excluded.file, bytes = excluded.bytes, md5 = excluded.md5, signature = excluded.signature",
-            app.Platform, app.Number, app.FileName, app.Bytes, app.Md5, app.Signature);
-        await transaction.CommitAsync();
     }
 }

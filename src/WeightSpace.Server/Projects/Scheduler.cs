@@ -30,7 +30,7 @@ internal sealed record ScheduledHost(long Account, string AccountName, Earned Ac
 /// Answers clients' requests: takes over what they report, and hands out work. A request is one transaction, committed before it is answered, and on the disk: what was reported is forgotten by the
 /// client, and a hand-out that only a crash forgot would cost a volunteer an hour. Waiting for the disk takes no core, and those who commit together wait together.
 /// </summary>
-internal sealed class Scheduler(Project project)
+internal sealed class Scheduler(Project project, Accounts accounts)
 {
     private const int MaxResultsAtOnce = 64;
 
@@ -44,20 +44,24 @@ internal sealed class Scheduler(Project project)
 
     private static readonly TimeSpan s_nothing = TimeSpan.FromMinutes(1), s_refused = TimeSpan.FromHours(1), s_day = TimeSpan.FromDays(1);
 
-    /// <summary>The answer to a request.</summary>
-    public async Task<string> Answer(SchedulerRequest request)
+    private const string UnknownKey = "Invalid or missing account key; attach to this project again";
+
+    /// <summary>The answer to a request, and whether its key is an account's.</summary>
+    public async Task<(string Text, bool IsKeyGood)> Answer(SchedulerRequest request)
     {
         (ScheduledHost? host, string refusal, TimeSpan delay) = await project.InTransaction(connection => Answer(connection, request));
         if (host is null)
-            return SchedulerReply.Refusal(project, refusal, delay);
+            return (SchedulerReply.Refusal(project, refusal, delay), refusal != UnknownKey);
         if (host.Acknowledged.Count > 0)
             Project.Wake(project.NewResults);
-        return SchedulerReply.Write(project, request, host, delay);
+        return (SchedulerReply.Write(project, request, host, delay), true);
     }
 
     private async Task<(ScheduledHost?, string, TimeSpan)> Answer(NpgsqlConnection connection, SchedulerRequest request)
     {
         DateTimeOffset now = project.Now;
+        if (await accounts.FindKeyHash(connection, request.Key, mayBeWeak: true) is not { } keyHash)
+            return (null, UnknownKey, s_refused);
         // A number lower than the last one's: the client's folder was copied, and this is another host.
         var known = await connection.Row(row => new
         {
@@ -73,9 +77,9 @@ internal sealed class Scheduler(Project project)
                  host AS (UPDATE hosts SET seen_at = $4, rpc_number = $3, system = $5, cpus = $6, speed = $7 WHERE id = $2 AND account_id = (SELECT id FROM account) AND rpc_number <= $3
                           RETURNING id, quota, not_before, flops, recent_flops, recent_at, created_at, measured_speed)
             SELECT account.*, host.* FROM account LEFT JOIN host ON true
-            """, Accounts.HashKey(request.Key), request.Host, request.Number, now, request.System, request.Cpus, request.Speed);
+            """, keyHash, request.Host, request.Number, now, request.System, request.Cpus, request.Speed);
         if (known is null)
-            return (null, "Invalid or missing account key; attach to this project again", s_refused);
+            return (null, UnknownKey, s_refused);
         int quota = known.Host?.Quota ?? FirstQuota;
         long? id = known.Host?.Id ?? await connection.Scalar<long?>(
             """
@@ -93,13 +97,13 @@ internal sealed class Scheduler(Project project)
             host.Acknowledged.Add(result.Name);
         }
         if (request.Known is not null)
-            await CompareWithHost(connection, host, request.Known, now);
+            await CompareWithHost(connection, host, request, request.Known, now);
         TimeSpan delay = project.Settings.RequestDelay;
         bool asks = request.WorkSeconds > 0 || request.WorkInstances > 0;
-        if (asks && project.App is null)
+        if (asks && project.Programs.Apps.Count == 0)
             host.Messages.Add("This project has no program yet");
-        else if (asks && project.App!.Platform != request.Platform)
-            host.Messages.Add($"This project has no program for {request.Platform}");
+        else if (asks && project.Programs.For(request.Platforms) is null)
+            host.Messages.Add($"This project has no program for {request.Platforms[0]}");
         else if (asks && known.Host is { } waiting && now < waiting.NotBefore)
             delay = TimeSpan.FromTicks(Math.Max(delay.Ticks, (waiting.NotBefore - now).Ticks));
         else if (asks)
@@ -137,7 +141,7 @@ internal sealed class Scheduler(Project project)
     /// Hands out again what the host was given and does not have: the answer did not reach it, or it was reset. What it has and nobody needs is taken back, as BOINC's own scheduler does: at once
     /// where it can earn nothing, and where another's result was accepted meanwhile only if it was not begun, as its own is credited too.
     /// </summary>
-    private async Task CompareWithHost(NpgsqlConnection connection, ScheduledHost host, IReadOnlySet<string> has, DateTimeOffset now)
+    private async Task CompareWithHost(NpgsqlConnection connection, ScheduledHost host, SchedulerRequest request, IReadOnlySet<string> has, DateTimeOffset now)
     {
         List<(SentResult Result, bool IsDone, long Id)> given = await connection.Rows(
             row => (new SentResult(row.GetString(0), row.GetFieldValue<DateTimeOffset>(1), ReadUnit(row, 4)), row.GetBoolean(2), row.GetInt64(3)),
@@ -150,7 +154,7 @@ internal sealed class Scheduler(Project project)
                 host.Unneeded.Add(result.Name);
             else if (isDone)
                 await connection.Execute("UPDATE results SET state = 'unneeded', reported_at = $2 WHERE id = $1", id, now);
-            else if (!hasIt && project.App is not null)
+            else if (!hasIt && project.Programs.For(request.Platforms) is not null)
                 host.Sent.Add(result);
         }
         host.InProgress = given.Count;

@@ -5,6 +5,7 @@ using System.IO.Pipelines;
 using System.Security.Cryptography;
 using System.Text;
 using System.Xml.Linq;
+using Microsoft.AspNetCore.Http;
 using Npgsql;
 using WeightSpace.Server.Database;
 using WeightSpace.Server.Protocol;
@@ -110,7 +111,7 @@ internal sealed class Uploads(Project project)
     {
         while (true)
         {
-            ReadResult read = await body.ReadAsync(stop);
+            ReadResult read = await Read(body, stop);
             if (read.Buffer.Length > bytes)
             {
                 body.AdvanceTo(read.Buffer.End);
@@ -125,12 +126,25 @@ internal sealed class Uploads(Project project)
         }
     }
 
+    private static async Task<ReadResult> Read(PipeReader body, CancellationToken stop)
+    {
+        try
+        {
+            return await body.ReadAsync(stop);
+        }
+        catch (IOException error) when (error is not BadHttpRequestException)
+        {
+            // Chunks that are none, a connection that broke: the sender's, and no trouble of a disk.
+            throw new ProtocolException("the request's body cannot be read", error);
+        }
+    }
+
     /// <summary>Reads what stands before the data; the reader is left where these begin.</summary>
     private static async Task<(XElement Header, bool HasData)> ReadHeader(PipeReader body, CancellationToken stop)
     {
         while (true)
         {
-            ReadResult read = await body.ReadAsync(stop);
+            ReadResult read = await Read(body, stop);
             byte[] start = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, MaxHeader)).ToArray();
             int tag = start.AsSpan().IndexOf(s_dataTag), end = tag < 0 ? -1 : tag + s_dataTag.Length;
             // The data begin behind the line's end.

@@ -55,8 +55,8 @@ internal sealed class SchedulerReply
         reply.Add("host_total_credit", Real(Credit(host.HostEarned.All)));
         reply.Add("host_expavg_credit", Real(Credit(host.HostEarned.AverageNow(project.Now))));
         reply.Add("host_create_time", Number(host.HostCreated.ToUnixTimeSeconds()));
-        if (project.CodeSignKey.Length > 0 && Squeeze(request.CodeSignKey) != Squeeze(project.CodeSignKey))
-            reply._text.Append("<code_sign_key>\n").Append(project.CodeSignKey).Append("</code_sign_key>\n");
+        if (project.Programs.CodeSignKey.Length > 0 && Squeeze(request.CodeSignKey) != Squeeze(project.Programs.CodeSignKey))
+            reply._text.Append("<code_sign_key>\n").Append(project.Programs.CodeSignKey).Append("</code_sign_key>\n");
         foreach (string name in host.Acknowledged)
             reply._text.Append("<result_ack>\n").Append(Element("name", name)).Append("</result_ack>\n");
         foreach (string name in host.Aborted)
@@ -64,15 +64,18 @@ internal sealed class SchedulerReply
         foreach (string name in host.Unneeded)
             reply._text.Append("<result_abort_if_not_started>\n").Append(Element("name", name)).Append("</result_abort_if_not_started>\n");
         if (host.Sent.Count > 0)
-            reply.Work(project, project.App!, host);
+            reply.Work(project, project.Programs.For(request.Platforms)!, host);
         return reply.End();
     }
 
     private void Work(Project project, SignedApp app, ScheduledHost host)
     {
         _text.Append("<app>\n").Append(Element("name", AppName)).Append(Element("user_friendly_name", "Networks in training")).Append("<non_cpu_intensive>0</non_cpu_intensive>\n</app>\n");
-        _text.Append("<file_info>\n").Append(Element("name", app.FileName)).Append(Element("url", $"{project.Url}download/{app.FileName}")).Append("<executable/>\n<file_signature>\n").Append(app.Signature)
-            .Append("</file_signature>\n").Append(Element("md5_cksum", app.Md5)).Append(Element("nbytes", Number(app.Bytes))).Append("</file_info>\n");
+        foreach (SignedFile file in app.Files)
+        {
+            _text.Append("<file_info>\n").Append(Element("name", file.Name)).Append(Element("url", $"{project.Url}download/{file.Name}")).Append("<executable/>\n<file_signature>\n").Append(file.Signature)
+                .Append("</file_signature>\n").Append(Element("md5_cksum", file.Md5)).Append(Element("nbytes", Number(file.Bytes))).Append("</file_info>\n");
+        }
         foreach (SentResult result in host.Sent)
         {
             UnitRow unit = result.Unit;
@@ -81,7 +84,10 @@ internal sealed class SchedulerReply
                 .Append(Element("upload_url", project.Url + Uploads.Address(project.Data.Secret, result.Name))).Append("</file_info>\n");
         }
         _text.Append("<app_version>\n").Append(Element("app_name", AppName)).Append(Element("version_num", Number(app.Number))).Append(Element("platform", app.Platform)).Append("<avg_ncpus>1.0</avg_ncpus>\n")
-            .Append(Element("flops", Real(host.Speed))).Append("<api_version>7.20.5</api_version>\n<file_ref>\n").Append(Element("file_name", app.FileName)).Append("<main_program/>\n</file_ref>\n</app_version>\n");
+            .Append(Element("flops", Real(host.Speed))).Append("<api_version>7.20.5</api_version>\n");
+        foreach (SignedFile file in app.Files)
+            _text.Append("<file_ref>\n").Append(Element("file_name", file.Name)).Append(file.IsMain ? "<main_program/>\n" : "").Append("</file_ref>\n");
+        _text.Append("</app_version>\n");
         foreach (UnitRow unit in host.Sent.Select(result => result.Unit).DistinctBy(unit => unit.Id))
         {
             _text.Append("<workunit>\n").Append(Element("rsc_fpops_est", Real(unit.Flops))).Append(Element("rsc_fpops_bound", Real(Math.Max(unit.Flops * BoundFactor, host.Speed * BoundSeconds))))

@@ -8,27 +8,29 @@ namespace WeightSpace.Server.Protocol;
 internal sealed record ReportedResult(string Name, bool IsSuccess, int ExitStatus, double Elapsed, string Said);
 
 /// <summary>What a client asks the scheduler. Every number is a claim, brought into a sane range.</summary>
+/// <param name="Platforms">Those whose programs the host can run, the best of them first; one at least.</param>
 /// <param name="Known">The names of the results that the client has; null where it does not say.</param>
-internal sealed record SchedulerRequest(string Key, long Host, int Number, string Platform, double WorkSeconds, double WorkInstances, int Cpus, double Speed, string System, string CodeSignKey,
+internal sealed record SchedulerRequest(string Key, long Host, int Number, IReadOnlyList<string> Platforms, double WorkSeconds, double WorkInstances, int Cpus, double Speed, string System, string CodeSignKey,
     IReadOnlyList<ReportedResult> Reported, IReadOnlySet<string>? Known)
 {
     private const int FilesUploaded = 5;
     private const int MaxSaid = 1000;
     private const int MaxResults = 1000;
+    private const int MaxPlatforms = 16;
 
     /// <summary>Throws <see cref="ProtocolException"/> where it cannot be read.</summary>
     public static SchedulerRequest Read(ReadOnlySpan<byte> bytes)
     {
         XElement root = BoincXml.Read(bytes, "scheduler_request");
         XElement? host = root.Element("host_info");
-        var platforms = new List<string> { root.Text("platform_name") };
-        platforms.AddRange(root.Elements("alt_platform").Select(alternative => alternative.Text("name")));
+        var platforms = new List<string> { Shorten(root.Text("platform_name"), 100) };
+        platforms.AddRange(root.Elements("alt_platform").Take(MaxPlatforms).Select(alternative => alternative.Text("name")));
         ReportedResult[] reported = [.. root.Elements("result").Take(MaxResults).Select(ReadResult)];
         return new SchedulerRequest(
             root.Text("authenticator"),
             root.Integer("hostid"),
             (int)Math.Clamp(root.Integer("rpc_seqno"), 0, int.MaxValue),
-            platforms.Contains(Signing.SignedApp.LinuxX64) ? Signing.SignedApp.LinuxX64 : platforms[0],
+            platforms,
             Math.Clamp(Math.Max(root.Number("work_req_seconds"), root.Number("cpu_req_secs")), 0, 30 * 86400),
             Math.Clamp(root.Number("cpu_req_instances"), 0, 1024),
             (int)Math.Clamp(host?.Integer("p_ncpus", 1) ?? 1, 1, 1024),

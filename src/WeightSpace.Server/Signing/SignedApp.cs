@@ -9,47 +9,71 @@ using WeightSpace.Zoos.Formats;
 
 namespace WeightSpace.Server.Signing;
 
-/// <summary>A program for volunteers' machines, with its signature: a folder of three files, which is all that a server is given.</summary>
-/// <param name="Number">Its version: 1 for the first, one more for each other program.</param>
-/// <param name="Md5">Of the program, 32 hexadecimal digits: what the signature is over.</param>
-public sealed partial record SignedApp(string Platform, int Number, string FileName, long Bytes, string Md5, string Signature)
-{
-    public const string LinuxX64 = "x86_64-pc-linux-gnu";
+/// <summary>A file of a program for volunteers' machines.</summary>
+/// <param name="Md5">32 hexadecimal digits: what the signature is over.</param>
+/// <param name="IsMain">The one that a client starts.</param>
+public sealed record SignedFile(string Name, long Bytes, string Md5, string Signature, bool IsMain);
 
-    /// <summary>The name of the file that describes the program.</summary>
+/// <summary>A program for volunteers' machines of one platform, signed.</summary>
+/// <param name="Number">Its version: 1 for the first of its platform, one more for each other program.</param>
+public sealed record SignedApp(string Platform, int Number, IReadOnlyList<SignedFile> Files)
+{
+    public const string LinuxX64 = "x86_64-pc-linux-gnu", WindowsX64 = "windows_x86_64";
+
+    /// <summary>The platforms as BOINC's clients name them, and as people do.</summary>
+    public static IReadOnlyDictionary<string, string> Platforms { get; } = new Dictionary<string, string> { [LinuxX64] = "Linux on 64-bit Intel or AMD", [WindowsX64] = "Windows on 64-bit Intel or AMD" };
+
+    public long Bytes => Files.Sum(file => file.Bytes);
+}
+
+/// <summary>The signed programs of a project, one to a platform, with the public key: a folder, which is all that a server is given.</summary>
+public sealed partial record SignedApps(PublicCodeKey Key, IReadOnlyList<SignedApp> Apps)
+{
+    /// <summary>The name of the file that describes the programs.</summary>
     public const string Description = "app.json";
 
     /// <summary>The name of the file with the public key.</summary>
     public const string KeyName = "code_sign_public";
 
+    // What Linux' clients start. The runtime would keep a socket in the temporary folder, which is outside the slot; only its environment can tell it not to.
+    private const string Launcher = "#!/bin/sh\nDOTNET_EnableDiagnostics=0 exec \"$0.bin\" \"$@\"\n";
+
     private const string Format = "weightspace-app";
+    private const int FormatVersion = 2;
     private const long MaxBytes = 1L << 30;
 
     /// <summary>
-    /// Signs a program into a folder. Where the folder holds an older one, the number is one more; where it holds this one, nothing changes. Throws <see cref="InputException"/> where the
-    /// folder's program was signed with another key.
+    /// Signs programs into a folder. Where the folder holds an older one for a platform, its number is one more; where it holds this one, it stays as it is, and so do those of other platforms.
+    /// Throws <see cref="InputException"/> where the folder's programs were signed with another key.
     /// </summary>
-    public static SignedApp Sign(string program, PrivateCodeKey key, string folder)
+    /// <param name="programs">For each platform the program, one file.</param>
+    public static SignedApps Sign(IReadOnlyDictionary<string, string> programs, PrivateCodeKey key, string folder)
     {
-        byte[] bytes = ReadProgram(program);
-        string md5 = Convert.ToHexStringLower(MD5.HashData(bytes));
-        SignedApp? before = File.Exists(Path.Combine(folder, Description)) ? Read(folder).App : null;
-        if (before is not null && Read(folder).Key.Text != key.Public.Text)
-            throw new InputException($"{folder}: the program there was signed with another key, and clients that know that key would refuse this one; name the same key, or another folder for another project");
-        if (before?.Md5 == md5)
-            return before;
-        int number = (before?.Number ?? 0) + 1;
-        var app = new SignedApp(LinuxX64, number, $"weightspace_{number.ToString(CultureInfo.InvariantCulture)}_{LinuxX64}", bytes.Length, md5, key.Sign(md5));
+        SignedApps? before = File.Exists(Path.Combine(folder, Description)) ? Read(folder) : null;
+        if (before is not null && before.Key.Text != key.Public.Text)
+            throw new InputException($"{folder}: the programs there were signed with another key, and clients that know that key would refuse these; name the same key, or another folder for another project");
+        Dictionary<string, SignedApp> apps = before?.Apps.ToDictionary(app => app.Platform) ?? [];
         Directory.CreateDirectory(folder);
-        AtomicFile.Write(Path.Combine(folder, app.FileName), stream => stream.Write(bytes));
+        foreach ((string platform, string program) in programs)
+        {
+            List<(string Suffix, byte[] Bytes, bool IsMain)> files = FilesOf(platform, ReadProgram(program));
+            SignedApp? last = apps.GetValueOrDefault(platform);
+            if (last is not null && last.Files.Select(file => file.Md5).SequenceEqual(files.Select(file => Md5(file.Bytes))))
+                continue;
+            int number = (last?.Number ?? 0) + 1;
+            apps[platform] = new SignedApp(platform, number,
+                [.. files.Select(file => new SignedFile($"weightspace_{number.ToString(CultureInfo.InvariantCulture)}_{platform}{file.Suffix}", file.Bytes.Length, Md5(file.Bytes), key.Sign(Md5(file.Bytes)), file.IsMain))]);
+            foreach ((SignedFile file, byte[] bytes) in apps[platform].Files.Zip(files, (file, content) => (file, content.Bytes)))
+                AtomicFile.Write(Path.Combine(folder, file.Name), stream => stream.Write(bytes));
+        }
+        var signed = new SignedApps(key.Public, [.. apps.Values.OrderBy(app => app.Platform, StringComparer.Ordinal)]);
         AtomicFile.Write(Path.Combine(folder, KeyName), stream => stream.Write(Encoding.ASCII.GetBytes(key.Public.Text)));
-        var json = new JsonObject { ["format"] = Format, ["platform"] = app.Platform, ["number"] = number, ["file"] = app.FileName, ["bytes"] = app.Bytes, ["md5"] = md5, ["signature"] = app.Signature };
-        AtomicFile.Write(Path.Combine(folder, Description), stream => stream.Write(JsonSerializer.SerializeToUtf8Bytes(json)));
-        return app;
+        AtomicFile.Write(Path.Combine(folder, Description), stream => stream.Write(Encoding.UTF8.GetBytes(ToJson(signed).ToJsonString())));
+        return signed;
     }
 
-    /// <summary>Reads a folder that <see cref="Sign"/> wrote. Throws <see cref="InputException"/> where it is none, or the signature is not the key's over the program.</summary>
-    public static (SignedApp App, PublicCodeKey Key) Read(string folder)
+    /// <summary>Reads a folder that <see cref="Sign"/> wrote. Throws <see cref="InputException"/> where it is none, or a signature is not the key's over its file.</summary>
+    public static SignedApps Read(string folder)
     {
         string path = Path.Combine(folder, Description);
         try
@@ -58,23 +82,66 @@ public sealed partial record SignedApp(string Platform, int Number, string FileN
             var json = new JsonReader(document.RootElement, path);
             if (json.String("format") is not Format and var format)
                 throw new InputException($"{path}: format: found '{format}', expected {Format}");
-            var app = new SignedApp(json.String("platform"), json.Int32("number", new NumberRange(1, 1_000_000)), json.String("file"), json.Int64("bytes", new NumberRange(1, MaxBytes)), json.String("md5"), json.String("signature"));
+            if (json.Int32("format_version") is not FormatVersion and var version)
+                throw new InputException($"{path}: format_version: found {version}, this program reads {FormatVersion}; sign the programs into a new folder");
+            SignedApp[] apps = [.. json.Children("programs").Select(ReadApp)];
             json.Done();
-            if (!FilePattern().IsMatch(app.FileName) || !FilePattern().IsMatch(app.Platform))
-                throw new InputException($"{path}: file: found '{app.FileName}' for '{app.Platform}', expected a name of letters, digits, '_', '-' and '.'");
+            if (apps.DistinctBy(app => app.Platform).Count() != apps.Length || apps.FirstOrDefault(app => app.Files.Count(file => file.IsMain) != 1) is not null)
+                throw new InputException($"{path}: programs: expected one for each platform, with one main file; sign them again");
             PublicCodeKey key = PublicCodeKey.Parse(Encoding.ASCII.GetString(ReadSmall(Path.Combine(folder, KeyName))), Path.Combine(folder, KeyName));
-            byte[] program = ReadProgram(Path.Combine(folder, app.FileName));
-            if (program.Length != app.Bytes || Convert.ToHexStringLower(MD5.HashData(program)) != app.Md5)
-                throw new InputException($"{Path.Combine(folder, app.FileName)}: this is not the program that {path} describes; sign it again");
-            if (!key.Verify(app.Md5, app.Signature))
-                throw new InputException($"{path}: the signature is not by the key beside it; sign the program again");
-            return (app, key);
+            foreach (SignedFile file in apps.SelectMany(app => app.Files))
+            {
+                byte[] program = ReadProgram(Path.Combine(folder, file.Name));
+                if (program.Length != file.Bytes || Md5(program) != file.Md5)
+                    throw new InputException($"{Path.Combine(folder, file.Name)}: this is not the program that {path} describes; sign it again");
+                if (!key.Verify(file.Md5, file.Signature))
+                    throw new InputException($"{path}: the signature of {file.Name} is not by the key beside it; sign the program again");
+            }
+            return new SignedApps(key, apps);
         }
         catch (Exception error) when (error is JsonException or InvalidDataException)
         {
-            throw new InputException($"{path}: this does not describe a signed program: {error.Message}; `weightspace sign` writes one", error);
+            throw new InputException($"{path}: this does not describe signed programs: {error.Message}; `weightspace sign` writes it", error);
         }
     }
+
+    private static List<(string Suffix, byte[] Bytes, bool IsMain)> FilesOf(string platform, byte[] program) => platform switch
+    {
+        SignedApp.LinuxX64 => [("", Encoding.ASCII.GetBytes(Launcher), true), (".bin", program, false)],
+        SignedApp.WindowsX64 => [(".exe", program, true)],
+        _ => throw new ArgumentException($"{platform}: no program is made for this platform", nameof(platform)),
+    };
+
+    private static JsonObject ToJson(SignedApps signed) => new()
+    {
+        ["format"] = Format,
+        ["format_version"] = FormatVersion,
+        ["programs"] = new JsonArray([.. signed.Apps.Select(app => new JsonObject
+        {
+            ["platform"] = app.Platform,
+            ["number"] = app.Number,
+            ["files"] = new JsonArray([.. app.Files.Select(file => new JsonObject { ["file"] = file.Name, ["bytes"] = file.Bytes, ["md5"] = file.Md5, ["signature"] = file.Signature, ["main"] = file.IsMain })]),
+        })]),
+    };
+
+    private static SignedApp ReadApp(JsonReader json)
+    {
+        string platform = json.String("platform");
+        if (!SignedApp.Platforms.ContainsKey(platform))
+            throw new InputException($"{json.Path}: platform: found '{platform}', expected {string.Join(" or ", SignedApp.Platforms.Keys)}");
+        var app = new SignedApp(platform, json.Int32("number", new NumberRange(1, 1_000_000)), [.. json.Children("files").Select(ReadFile)]);
+        json.Done();
+        return app;
+    }
+
+    private static SignedFile ReadFile(JsonReader json)
+    {
+        var file = new SignedFile(json.String("file"), json.Int64("bytes", new NumberRange(1, MaxBytes)), json.String("md5"), json.String("signature"), json.Boolean("main"));
+        json.Done();
+        return FilePattern().IsMatch(file.Name) ? file : throw new InputException($"{json.Path}: file: found '{file.Name}', expected a name of letters, digits, '_', '-' and '.'");
+    }
+
+    private static string Md5(byte[] bytes) => Convert.ToHexStringLower(MD5.HashData(bytes));
 
     private static byte[] ReadSmall(string path)
     {
@@ -103,7 +170,7 @@ public sealed partial record SignedApp(string Platform, int Number, string FileN
         }
         catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException or UnauthorizedAccessException)
         {
-            throw new InputException($"{path}: the file cannot be read: {error.Message}; `weightspace sign` writes the folder of a signed program", error);
+            throw new InputException($"{path}: the file cannot be read: {error.Message}; `weightspace sign` writes the folder of signed programs", error);
         }
     }
 

@@ -1,10 +1,10 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Mime;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -29,10 +29,9 @@ internal static class Endpoints
     // What BOINC's clients know as errors of accounts.
     private const int BadEmail = -205, BadPassword = -206, NotUnique = -137, BadName = -188, TooMany = -208;
 
-    public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler)
+    public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler, Limits limits)
     {
-        PartitionedRateLimiter<HttpContext> accountLimit = ByAddress(burst: 60, perSecond: 0.2), requestLimit = ByAddress(burst: 2000, perSecond: 200);
-        web.Use((context, next) => Guard(project, context, next));
+        web.Use((context, next) => Guard(project, limits, context, next));
         web.MapGet("/", () => Results.Text(MasterPage.Write(project), "text/html; charset=utf-8"));
         web.MapGet("/health", async () =>
         {
@@ -40,34 +39,72 @@ internal static class Endpoints
             return Results.Text(await connection.Scalar<int>("SELECT 1") == 1 ? "ok\n" : "");
         });
         web.MapGet("/get_project_config.php", () => Results.Text(ProjectConfig(project), Xml));
-        web.MapMethods("/lookup_account.php", ["GET", "POST"], context => Limited(accountLimit, context, async () =>
-        {
-            (AccountOutcome outcome, string key) = await accounts.Find(await Value(context, "email_addr"), await Value(context, "passwd_hash"));
-            return Account(outcome, key);
-        }));
-        web.MapMethods("/create_account.php", ["GET", "POST"], context => Limited(accountLimit, context, async () =>
-        {
-            (AccountOutcome outcome, string key) = await accounts.Create(await Value(context, "email_addr"), await Value(context, "passwd_hash"), await Value(context, "user_name"));
-            return Account(outcome, key);
-        }));
-        web.MapPost("/scheduler", context => Limited(requestLimit, context, async () =>
-        {
-            byte[] body = await ReadBody(context);
-            return await scheduler.Answer(SchedulerRequest.Read(body));
-        }));
+        web.MapMethods("/lookup_account.php", ["GET", "POST"], context => AnswerAccount(limits, context, isNew: false, async () =>
+            await accounts.Find(await Value(context, "email_addr"), await Value(context, "passwd_hash"))));
+        web.MapMethods("/create_account.php", ["GET", "POST"], context => AnswerAccount(limits, context, isNew: true, async () =>
+            await accounts.Create(await Value(context, "email_addr"), await Value(context, "passwd_hash"), await Value(context, "user_name"))));
+        web.MapPost("/scheduler", context => AnswerScheduler(project, limits, scheduler, context));
         web.MapPost("/upload/{result}/{token}", async (HttpContext context, string result, string token) =>
         {
             context.Features.Get<IHttpMaxRequestBodySizeFeature>()!.MaxRequestBodySize = null;
             await WriteXml(context, await uploads.Take(result, token, context.Request.BodyReader, context.RequestAborted));
         });
         web.MapGet("/download/{name}", (string name) => Download(project, experiments, name));
-        MapOperator(web, project, experiments);
+        MapOperator(web, project, experiments, limits);
     }
 
-    private static void MapOperator(WebApplication web, Project project, Experiments experiments)
+    private static async Task AnswerAccount(Limits limits, HttpContext context, bool isNew, Func<Task<(AccountOutcome, string)>> find)
     {
-        RouteGroupBuilder operators = web.MapGroup("/operator").AddEndpointFilter(async (context, next) => IsOperator(project, context.HttpContext.Request) ? await next(context)
-            : Json(new JsonObject { ["error"] = "the operator's token is missing or wrong; it stands in the file operator-token of the project's folder" }, StatusCodes.Status401Unauthorized));
+        IPAddress? address = context.Connection.RemoteIpAddress;
+        if (!limits.MayTryPassword(address, isNew))
+        {
+            await TellToWait(context);
+            return;
+        }
+        AccountOutcome outcome = AccountOutcome.None;
+        try
+        {
+            (outcome, string key) = await find();
+            await WriteXml(context, Account(outcome, key));
+        }
+        finally
+        {
+            limits.EndPassword(address, isNew, outcome == AccountOutcome.Found);
+        }
+    }
+
+    private static async Task AnswerScheduler(Project project, Limits limits, Scheduler scheduler, HttpContext context)
+    {
+        IPAddress? address = context.Connection.RemoteIpAddress;
+        var request = SchedulerRequest.Read(await ReadBody(context));
+        if (limits.MustWait(address, request.Key))
+        {
+            await TellToWait(context);
+            return;
+        }
+        if (limits.TooEarly(request.Key, request.Host) is { Ticks: > 0 } early)
+        {
+            await WriteXml(context, SchedulerReply.Refusal(project, "This host asks too often: it was told how long to wait", early + project.Settings.RequestDelay));
+            return;
+        }
+        (string text, bool isKeyGood) = await scheduler.Answer(request);
+        if (isKeyGood)
+            limits.CountGoodKey(request.Key);
+        else
+            limits.CountFailure(address);
+        await WriteXml(context, text);
+    }
+
+    private static void MapOperator(WebApplication web, Project project, Experiments experiments, Limits limits)
+    {
+        RouteGroupBuilder operators = web.MapGroup("/operator").AddEndpointFilter(async (context, next) =>
+        {
+            // The right token is heard in any case: its holder must not be kept out by others behind the same address.
+            if (IsOperator(project, context.HttpContext.Request))
+                return await next(context);
+            limits.CountFailure(context.HttpContext.Connection.RemoteIpAddress);
+            return Json(new JsonObject { ["error"] = "the operator's token is missing or wrong; it stands in the file operator-token of the project's folder" }, StatusCodes.Status401Unauthorized);
+        });
         operators.MapPost("/experiments", async (HttpContext context) =>
         {
             try
@@ -95,7 +132,7 @@ internal static class Endpoints
     }
 
     /// <summary>What can go wrong anywhere: a line for the client, never a stack trace.</summary>
-    private static async Task Guard(Project project, HttpContext context, RequestDelegate next)
+    private static async Task Guard(Project project, Limits limits, HttpContext context, RequestDelegate next)
     {
         (int status, string message) = (0, "");
         try
@@ -105,6 +142,7 @@ internal static class Endpoints
         }
         catch (ProtocolException error)
         {
+            limits.CountFailure(context.Connection.RemoteIpAddress);
             if (context.Request.Path == "/scheduler")
             {
                 await WriteXml(context, SchedulerReply.Refusal(project, error.Message, TimeSpan.FromHours(1)));
@@ -140,8 +178,8 @@ internal static class Endpoints
 
     private static async Task<IResult> Download(Project project, Experiments experiments, string name)
     {
-        if (project.App is { } app && name == app.FileName)
-            return Results.File(project.AppPath(app), MediaTypeNames.Application.Octet, enableRangeProcessing: true);
+        if (project.Programs.Find(name) is { } program)
+            return Results.File(program, MediaTypeNames.Application.Octet, enableRangeProcessing: true);
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         // The name is looked up; the path is made of what stands in the database.
         string? path = await connection.Row(row => experiments.UnitPath(row.GetString(0), row.GetInt32(1), row.GetInt32(2)),
@@ -160,7 +198,7 @@ internal static class Endpoints
         <account_manager>0</account_manager>
         <rpc_prefix></rpc_prefix>
         <platforms>
-        <platform><platform_name>{SignedApp.LinuxX64}</platform_name><user_friendly_name>Linux on 64-bit Intel or AMD</user_friendly_name></platform>
+        {string.Concat(project.Programs.Apps.Select(app => $"<platform><platform_name>{app.Platform}</platform_name><user_friendly_name>{SignedApp.Platforms[app.Platform]}</user_friendly_name></platform>"))}
         </platforms>
         </project_config>
 
@@ -178,27 +216,12 @@ internal static class Endpoints
 
     private static string Error(int number, string message) => $"<error>\n<error_num>{number.ToString(CultureInfo.InvariantCulture)}</error_num>\n<error_msg>{BoincXml.Escape(message)}</error_msg>\n</error>\n";
 
-    private static async Task Limited(PartitionedRateLimiter<HttpContext> limit, HttpContext context, Func<Task<string>> answer)
+    private static async Task TellToWait(HttpContext context)
     {
-        using RateLimitLease lease = limit.AttemptAcquire(context);
-        if (lease.IsAcquired)
-        {
-            await WriteXml(context, await answer());
-            return;
-        }
         context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         context.Response.Headers.RetryAfter = "60";
-        await WriteXml(context, Error(TooMany, "too many requests from this address; come again in a minute"));
+        await WriteXml(context, Error(TooMany, "too many requests of this address failed; come again in a minute"));
     }
-
-    private static PartitionedRateLimiter<HttpContext> ByAddress(int burst, double perSecond) => PartitionedRateLimiter.Create<HttpContext, string>(context =>
-        RateLimitPartition.GetTokenBucketLimiter(context.Connection.RemoteIpAddress?.ToString() ?? "", _ => new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = burst,
-            TokensPerPeriod = Math.Max(1, (int)(perSecond * 5)),
-            ReplenishmentPeriod = TimeSpan.FromSeconds(5),
-            QueueLimit = 0,
-        }));
 
     private static async Task WriteXml(HttpContext context, string text)
     {
@@ -210,13 +233,34 @@ internal static class Endpoints
     private static async Task<byte[]> ReadBody(HttpContext context)
     {
         using var body = new MemoryStream();
-        await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        try
+        {
+            await context.Request.Body.CopyToAsync(body, context.RequestAborted);
+        }
+        catch (IOException error) when (error is not BadHttpRequestException)
+        {
+            // Chunks that are none, a connection that broke.
+            throw new ProtocolException("the request's body cannot be read", error);
+        }
         return body.ToArray();
     }
 
     /// <summary>A parameter of the address, or of a form that was sent.</summary>
-    private static async Task<string> Value(HttpContext context, string name) =>
-        context.Request.Query[name].ToString() is { Length: > 0 } value ? value : context.Request.HasFormContentType ? (await context.Request.ReadFormAsync())[name].ToString() : "";
+    private static async Task<string> Value(HttpContext context, string name)
+    {
+        if (context.Request.Query[name].ToString() is { Length: > 0 } value)
+            return value;
+        if (!context.Request.HasFormContentType)
+            return "";
+        try
+        {
+            return (await context.Request.ReadFormAsync(context.RequestAborted))[name].ToString();
+        }
+        catch (Exception error) when (error is InvalidDataException or (IOException and not BadHttpRequestException))
+        {
+            throw new ProtocolException("the form cannot be read", error);
+        }
+    }
 
     private static bool IsOperator(Project project, HttpRequest request) =>
         request.Headers.Authorization.ToString() is var header && CryptographicOperations.FixedTimeEquals(SHA256.HashData(Encoding.UTF8.GetBytes(header)), SHA256.HashData(Encoding.UTF8.GetBytes("Bearer " + project.Data.OperatorToken)));

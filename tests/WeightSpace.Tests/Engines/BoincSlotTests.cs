@@ -156,6 +156,33 @@ public sealed class BoincSlotTests : IDisposable
         Assert.Contains(file, Assert.Throws<InputException>(() => BoincSlot.Open(Slot, TimeProvider.System, CancellationToken.None)).Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void AMessageWaitsUntilItIsTaken()
+    {
+        // Memory without a file, as Windows has it.
+        using var memory = new SlotMemory(System.IO.MemoryMappedFiles.MemoryMappedFile.CreateNew(null, SlotMemory.ChannelBytes * SlotMemory.Channels));
+        Assert.Null(memory.Take(SlotChannel.Control));
+        Assert.True(memory.Put(SlotChannel.Status, "a long message"));
+        Assert.False(memory.Put(SlotChannel.Status, "another"));
+        Assert.Null(memory.Take(SlotChannel.Control));
+        Assert.Null(memory.Take(SlotChannel.Heartbeat));
+        Assert.Equal("a long message", memory.Take(SlotChannel.Status));
+        Assert.Null(memory.Take(SlotChannel.Status));
+        Assert.True(memory.Put(SlotChannel.Status, "short"));
+        Assert.Equal("short", memory.Take(SlotChannel.Status));
+        Assert.True(memory.Put(SlotChannel.Status, new string('x', SlotMemory.ChannelBytes - 2)));
+        Assert.Equal(SlotMemory.ChannelBytes - 2, memory.Take(SlotChannel.Status)!.Length);
+        Assert.Throws<ArgumentOutOfRangeException>(() => memory.Put(SlotChannel.Status, new string('x', SlotMemory.ChannelBytes - 1)));
+    }
+
+    [Fact]
+    public void TheMemoryOfAWindowsSlotHasTheNamesThatAClientGivesIt()
+    {
+        Assert.Equal([@"Global\shm_boinc_17", "shm_boinc_17"], SlotMemory.Names("boinc_17"));
+        foreach (string wrong in (string[])["", @"..\x", @"Global\boinc_1", "boinc 1", new string('a', 101)])
+            Assert.Contains("comm_obj_name", Assert.Throws<InputException>(() => SlotMemory.Names(wrong)).Message, StringComparison.Ordinal);
+    }
+
     private static void WaitFor(Func<bool> isSo)
     {
         for (int i = 0; i < 1000; i++)

@@ -14,6 +14,8 @@ internal sealed class BoincClient : IDisposable
     /// <summary>Standard input is the tests' hand: when it falls, the client is asked to end.</summary>
     private const string Guard = "boinc \"$@\" </dev/null >log 2>&1 3<&- & child=$!; { while read -r _; do :; done; kill $child; sleep 20; kill -KILL $child; } <&3 & guard=$!; wait $child; kill $guard 2>/dev/null";
 
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+
     private readonly Folder _folder = new();
     private readonly Process _process;
     private readonly int _port;
@@ -52,16 +54,21 @@ internal sealed class BoincClient : IDisposable
             WorkingDirectory = _folder.Path,
         };
         using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return new Spoken(process.ExitCode, output, error.GetAwaiter().GetResult());
+        Task<string> error = process.StandardError.ReadToEndAsync(), output = process.StandardOutput.ReadToEndAsync();
+        if (!process.WaitForExit(s_patience))
+        {
+            process.Kill(entireProcessTree: true);
+            Assert.Fail($"boinccmd {string.Join(' ', arguments)} did not end in {s_patience}\n{Log}");
+        }
+        return new Spoken(process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
     }
 
     public void Dispose()
     {
         _process.StandardInput.Close();
-        _process.WaitForExit();
+        // The guard kills it after 20 seconds.
+        if (!_process.WaitForExit(s_patience))
+            _process.Kill(entireProcessTree: true);
         _process.Dispose();
         _folder.Dispose();
     }

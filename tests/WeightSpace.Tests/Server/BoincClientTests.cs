@@ -10,17 +10,16 @@ namespace WeightSpace.Tests.Server;
 /// <summary>Debian's own BOINC clients (scripts/install-peers), with nothing of ours but what the project sends them.</summary>
 public sealed class BoincClientTests
 {
-    // The collection of the cluster, which builds the same file first.
-    private const string Script = "scripts/build-single-file";
+    private const string Script = "scripts/build-volunteer";
 
     [Fact]
     public async Task StockClientsGrowTheZooThatThisMachineGrows()
     {
-        Spoken built = await Run(Path.Combine(Repository.Root, Script));
+        Spoken built = await Run(Path.Combine(Repository.Root, Script), "linux");
         Assert.True(built.ExitCode == 0, built.ToString());
         string text = Experiments.Text(50);
         double flops = Experiment.Parse(text, "volunteers.yaml").Settings().Sum(setting => setting.Networks * setting.Example.TrainingFlops);
-        using var project = new ServedProject(built.Output.Trim());
+        using var project = new ServedProject(built.Output.Trim()["linux=".Length..]);
         project.Settings = project.Settings with { RequestDelay = TimeSpan.FromSeconds(1) };
         project.Restart();
         // Of whom an account is, the project is told md5(password + e-mail address).
@@ -53,12 +52,13 @@ public sealed class BoincClientTests
         }
     }
 
-    private static async Task<Spoken> Run(string program)
+    private static async Task<Spoken> Run(string program, string argument)
     {
-        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(program) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
+        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo(program, [argument]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(8));
+        Task<string> error = process.StandardError.ReadToEndAsync(patience.Token);
+        string output = await process.StandardOutput.ReadToEndAsync(patience.Token);
+        await process.WaitForExitAsync(patience.Token);
         return new Spoken(process.ExitCode, output, await error);
     }
 }

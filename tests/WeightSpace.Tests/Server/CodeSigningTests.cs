@@ -39,22 +39,30 @@ public sealed class CodeSigningTests : IDisposable
     {
         var key = PrivateCodeKey.ReadOrMake(_folder["key.pem"], out _);
         _folder.Write("program", "first");
-        Assert.Equal(1, SignedApp.Sign(_folder["program"], key, _folder["app"]).Number);
-        Assert.Equal(1, SignedApp.Sign(_folder["program"], key, _folder["app"]).Number);
+        Assert.Equal(1, Sign(key).Number);
+        Assert.Equal(1, Sign(key).Number);
         _folder.Write("program", "second");
-        SignedApp second = SignedApp.Sign(_folder["program"], key, _folder["app"]);
+        SignedApp second = Sign(key);
         Assert.Equal(2, second.Number);
-        Assert.Equal(second, SignedApp.Read(_folder["app"]).App);
+        // Another platform's counts for itself.
+        SignedApp windows = Sign(key, SignedApp.WindowsX64);
+        Assert.Equal(1, windows.Number);
+        Assert.Equal("weightspace_1_windows_x86_64.exe", windows.Files.Single(file => file.IsMain).Name);
+        Assert.Equal([windows.Platform, second.Platform], SignedApps.Read(_folder["app"]).Apps.Select(app => app.Platform));
+        Assert.Equal(second.Files, SignedApps.Read(_folder["app"]).Apps[1].Files);
+        // What is started switches off what would write outside its slot.
+        Assert.Equal(["weightspace_2_x86_64-pc-linux-gnu", "weightspace_2_x86_64-pc-linux-gnu.bin"], second.Files.Select(file => file.Name));
+        Assert.StartsWith("#!/bin/sh", File.ReadAllText(Path.Combine(_folder["app"], second.Files.Single(file => file.IsMain).Name)), StringComparison.Ordinal);
         var other = PrivateCodeKey.ReadOrMake(_folder["other.pem"], out _);
-        Assert.Contains("another key", Assert.Throws<InputException>(() => SignedApp.Sign(_folder["program"], other, _folder["app"])).Message, StringComparison.Ordinal);
-        string description = File.ReadAllText(Path.Combine(_folder["app"], SignedApp.Description));
-        _folder.Write(Path.Combine("app", SignedApp.KeyName), other.Public.Text);
-        Assert.Contains("not by the key", Assert.Throws<InputException>(() => SignedApp.Read(_folder["app"])).Message, StringComparison.Ordinal);
-        _folder.Write(Path.Combine("app", SignedApp.KeyName), key.Public.Text);
-        _folder.Write(Path.Combine("app", second.FileName), "secons");
-        Assert.Contains("not the program", Assert.Throws<InputException>(() => SignedApp.Read(_folder["app"])).Message, StringComparison.Ordinal);
-        _folder.Write(Path.Combine("app", SignedApp.Description), description.Replace(second.FileName, "../program", StringComparison.Ordinal));
-        Assert.Contains("expected a name", Assert.Throws<InputException>(() => SignedApp.Read(_folder["app"])).Message, StringComparison.Ordinal);
+        Assert.Contains("another key", Assert.Throws<InputException>(() => Sign(other)).Message, StringComparison.Ordinal);
+        string description = File.ReadAllText(Path.Combine(_folder["app"], SignedApps.Description));
+        _folder.Write(Path.Combine("app", SignedApps.KeyName), other.Public.Text);
+        Assert.Contains("not by the key", Assert.Throws<InputException>(() => SignedApps.Read(_folder["app"])).Message, StringComparison.Ordinal);
+        _folder.Write(Path.Combine("app", SignedApps.KeyName), key.Public.Text);
+        _folder.Write(Path.Combine("app", second.Files[1].Name), "secons");
+        Assert.Contains("not the program", Assert.Throws<InputException>(() => SignedApps.Read(_folder["app"])).Message, StringComparison.Ordinal);
+        _folder.Write(Path.Combine("app", SignedApps.Description), description.Replace(second.Files[1].Name, "../program", StringComparison.Ordinal));
+        Assert.Contains("expected a name", Assert.Throws<InputException>(() => SignedApps.Read(_folder["app"])).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -75,12 +83,19 @@ public sealed class CodeSigningTests : IDisposable
         Assert.Contains("2048 bits", Assert.Throws<InputException>(() => PrivateCodeKey.ReadOrMake(_folder["key.pem"], out _)).Message, StringComparison.Ordinal);
     }
 
+    private SignedApp Sign(PrivateCodeKey key, string platform = SignedApp.LinuxX64) =>
+        SignedApps.Sign(new Dictionary<string, string> { [platform] = _folder["program"] }, key, _folder["app"]).Apps.Single(app => app.Platform == platform);
+
     private static string OpenSsl(params string[] arguments)
     {
         using Process process = Process.Start(new ProcessStartInfo("openssl", arguments) { RedirectStandardOutput = true, UseShellExecute = false })!;
         using var output = new MemoryStream();
-        process.StandardOutput.BaseStream.CopyTo(output);
-        process.WaitForExit();
+        Task copied = process.StandardOutput.BaseStream.CopyToAsync(output);
+        if (!copied.Wait(TimeSpan.FromSeconds(30)) || !process.WaitForExit(TimeSpan.FromSeconds(30)))
+        {
+            process.Kill();
+            Assert.Fail($"openssl {string.Join(' ', arguments)} did not end");
+        }
         Assert.Equal(0, process.ExitCode);
         return Encoding.ASCII.GetString(output.ToArray());
     }

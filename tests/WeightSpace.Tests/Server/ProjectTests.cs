@@ -162,7 +162,7 @@ public sealed class ProjectTests(ServedProject project)
     public async Task ADownloadThatWasCutGoesOn()
     {
         using var http = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Get, project.Url + "download/weightspace_1_x86_64-pc-linux-gnu");
+        using var request = new HttpRequestMessage(HttpMethod.Get, project.Url + "download/weightspace_1_x86_64-pc-linux-gnu.bin");
         request.Headers.Range = new System.Net.Http.Headers.RangeHeaderValue(7, null);
         using HttpResponseMessage response = await http.SendAsync(request, TestContext.Current.CancellationToken);
         Assert.Equal(206, (int)response.StatusCode);

@@ -26,8 +26,8 @@ public sealed class ServeCommandTests : IDisposable
     {
         string experiment = _folder.Write("volunteers.yaml", Experiments.Text(3)), local = _folder["local"];
         _folder.Write("program", "stands for the program; no one runs it here");
-        Spoken signed = BuiltProgram.Succeed("sign", "--key", _folder["keys/key.pem"], "--program", _folder["program"], "--out", _folder["app"], "--json");
-        Assert.Equal(1, signed.Json.GetProperty("number").GetInt32());
+        Spoken signed = BuiltProgram.Succeed("sign", "--key", _folder["keys/key.pem"], "--program", "linux=" + _folder["program"], "--out", _folder["app"], "--json");
+        Assert.Equal(1, signed.Json.GetProperty("programs")[0].GetProperty("number").GetInt32());
         BuiltProgram.Running server = Serve("--url", "http://127.0.0.1:0/", "--app", _folder["app"]);
         try
         {

@@ -22,20 +22,22 @@ public sealed class ServedProject : IDisposable
     {
     }
 
-    /// <param name="program">What volunteers run; null: something that nobody runs.</param>
+    /// <param name="program">What volunteers on Linux run; null: something that nobody runs.</param>
     internal ServedProject(string? program)
     {
         // PostgreSQL runs as another user where this is root.
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(_folder.Path, (UnixFileMode)0b111_101_101);
         File.WriteAllText(_folder["program"], "stands for the program; no one runs it here");
-        SignedApp.Sign(program ?? _folder["program"], PrivateCodeKey.ReadOrMake(_folder["key.pem"], out _), _folder["app"]);
+        Sign(SignedApp.LinuxX64, program ?? _folder["program"]);
         Settings = new ServerSettings
         {
             Data = _folder["project"],
             Url = "http://127.0.0.1:0/",
             App = _folder["app"],
             RequestDelay = TimeSpan.FromMilliseconds(1),
+            // All come from one address here.
+            FailuresAtOnce = 1_000_000,
             NewTrainer = () => new Trainer(),
             Images = ImageLibrary.Default,
             Say = line =>
@@ -54,6 +56,10 @@ public sealed class ServedProject : IDisposable
     public string Url { get; private set; } = "";
 
     public string this[string name] => _folder[name];
+
+    /// <summary>Signs a program for a platform, beside those that are signed already.</summary>
+    public SignedApp Sign(string platform, string program) =>
+        SignedApps.Sign(new Dictionary<string, string> { [platform] = program }, PrivateCodeKey.ReadOrMake(_folder["key.pem"], out _), _folder["app"]).Apps.Single(app => app.Platform == platform);
 
     public void Serve()
     {

@@ -87,6 +87,9 @@ internal sealed class Volunteer : IDisposable
         return fresh;
     }
 
+    /// <summary>What the client says it can run: the best platform first.</summary>
+    public string[] Platforms { get; set; } = ["x86_64-pc-linux-gnu"];
+
     public string Request(double seconds, (Handed Task, bool IsSuccess)[] report) => Request(seconds, report, _key);
 
     private string Request(double seconds, (Handed Task, bool IsSuccess)[] report, string key, int instances = 0) => FormattableString.Invariant($"""
@@ -94,7 +97,8 @@ internal sealed class Volunteer : IDisposable
         <authenticator>{key}</authenticator>
         <hostid>{_host}</hostid>
         <rpc_seqno>{_number++}</rpc_seqno>
-        <platform_name>x86_64-pc-linux-gnu</platform_name>
+        <platform_name>{Platforms[0]}</platform_name>
+        {string.Concat(Platforms[1..].Select(platform => $"<alt_platform>\n<name>{platform}</name>\n</alt_platform>\n"))}
         <work_req_seconds>{seconds}</work_req_seconds>
         <cpu_req_instances>{instances}</cpu_req_instances>
         <host_info><p_ncpus>{Cores}</p_ncpus><p_fpops>1e9</p_fpops><os_name>Linux</os_name></host_info>
