@@ -50,7 +50,8 @@ public static class ProjectServer
         using var experiments = new Experiments(project);
         var uploads = new Uploads(project);
         await using WebApplication web = Build(url, settings);
-        Endpoints.Map(web, project, accounts, experiments, uploads, new Scheduler(project));
+        var observer = new Observer(project, new WeightMaps(project, experiments));
+        Endpoints.Map(web, project, accounts, experiments, uploads, new Scheduler(project), observer);
         try
         {
             await web.StartAsync(stop);
@@ -71,7 +72,7 @@ public static class ProjectServer
         {
             // Neither ends by itself; what ends one of them ends the server.
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
-            Task[] tasks = [Work(project, experiments, new Validator(project, experiments, uploads), either.Token), Watch(project, either.Token)];
+            Task[] tasks = [Work(project, experiments, new Validator(project, experiments, uploads), either.Token), Watch(project, either.Token), Repeat(project, either.Token, () => observer.Look(either.Token))];
             Task first = await Task.WhenAny(tasks);
             await either.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);

@@ -36,6 +36,12 @@ public sealed record ServerSettings
     /// <summary>Results of a unit that may fail or be wrong before the server trains it itself.</summary>
     public int Attempts { get; init; } = 3;
 
+    /// <summary>How often what pages and metrics show is counted, at most.</summary>
+    public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Bytes that must be free on the disk of <see cref="Data"/> for the server to call itself ready.</summary>
+    public long LeastRoom { get; init; } = 256L << 20;
+
     /// <summary>Makes what trains networks again.</summary>
     public required Func<ITrainer> NewTrainer { get; init; }
 

@@ -29,16 +29,14 @@ internal static class Endpoints
     // What BOINC's clients know as errors of accounts.
     private const int BadEmail = -205, BadPassword = -206, NotUnique = -137, BadName = -188, TooMany = -208;
 
-    public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler)
+    public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler, Observer observer)
     {
         PartitionedRateLimiter<HttpContext> accountLimit = ByAddress(burst: 60, perSecond: 0.2), requestLimit = ByAddress(burst: 2000, perSecond: 200);
+        (var metrics, var sessions) = (new Metrics(), new Sessions(project));
+        web.Use(metrics.Measure);
         web.Use((context, next) => Guard(project, context, next));
-        web.MapGet("/", () => Results.Text(MasterPage.Write(project), "text/html; charset=utf-8"));
-        web.MapGet("/health", async () =>
-        {
-            await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
-            return Results.Text(await connection.Scalar<int>("SELECT 1") == 1 ? "ok\n" : "");
-        });
+        PageEndpoints.Map(web, project, accounts, observer, sessions, accountLimit, ByAddress(burst: 120, perSecond: 10));
+        HealthEndpoints.Map(web, project, observer, metrics, request => IsOperator(project, request));
         web.MapGet("/get_project_config.php", () => Results.Text(ProjectConfig(project), Xml));
         web.MapMethods("/lookup_account.php", ["GET", "POST"], context => Limited(accountLimit, context, async () =>
         {
@@ -61,12 +59,13 @@ internal static class Endpoints
             await WriteXml(context, await uploads.Take(result, token, context.Request.BodyReader, context.RequestAborted));
         });
         web.MapGet("/download/{name}", (string name) => Download(project, experiments, name));
-        MapOperator(web, project, experiments);
+        MapOperator(web, project, experiments, sessions);
     }
 
-    private static void MapOperator(WebApplication web, Project project, Experiments experiments)
+    private static void MapOperator(WebApplication web, Project project, Experiments experiments, Sessions sessions)
     {
         RouteGroupBuilder operators = web.MapGroup("/operator").AddEndpointFilter(async (context, next) => IsOperator(project, context.HttpContext.Request) ? await next(context)
+            : await sessions.IsOwnOperatorForm(context.HttpContext) ? Sessions.BackToPage(sessions, await next(context))
             : Json(new JsonObject { ["error"] = "the operator's token is missing or wrong; it stands in the file operator-token of the project's folder" }, StatusCodes.Status401Unauthorized));
         operators.MapPost("/experiments", async (HttpContext context) =>
         {

@@ -35,6 +35,7 @@ public sealed class ServedProject : IDisposable
             Url = "http://127.0.0.1:0/",
             App = _folder["app"],
             RequestDelay = TimeSpan.FromMilliseconds(1),
+            LookEvery = TimeSpan.FromMilliseconds(100),
             NewTrainer = () => new Trainer(),
             Images = ImageLibrary.Default,
             Say = line =>
