@@ -35,7 +35,7 @@ internal static class Endpoints
         (var metrics, var sessions) = (new Metrics(), new Sessions(project));
         web.Use(metrics.Measure);
         web.Use((context, next) => Guard(project, context, next));
-        PageEndpoints.Map(web, project, accounts, observer, sessions, accountLimit, ByAddress(burst: 120, perSecond: 10));
+        PageEndpoints.Map(web, project, accounts, observer, sessions, accountLimit);
         HealthEndpoints.Map(web, project, observer, metrics, request => IsOperator(project, request));
         web.MapGet("/get_project_config.php", () => Results.Text(ProjectConfig(project), Xml));
         web.MapMethods("/lookup_account.php", ["GET", "POST"], context => Limited(accountLimit, context, async () =>

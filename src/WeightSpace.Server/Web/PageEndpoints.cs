@@ -34,20 +34,24 @@ internal sealed class PageEndpoints
     private readonly Accounts _accounts;
     private readonly Observer _observer;
     private readonly Sessions _sessions;
-    private readonly PartitionedRateLimiter<HttpContext> _accountLimit, _pageLimit;
+    private readonly PartitionedRateLimiter<HttpContext> _accountLimit;
+
+    /// <summary>Pages that an address may look at: 200 at once, and ten in a second.</summary>
+    private readonly PartitionedRateLimiter<HttpContext> _pageLimit = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(context.Connection.RemoteIpAddress?.ToString() ?? "",
+        _ => new TokenBucketRateLimiterOptions { TokenLimit = 200, TokensPerPeriod = 10, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0 }));
 
     // The clients' requests need the database's connections, too.
     private readonly SemaphoreSlim _readers = new(MostReaders);
 
-    private PageEndpoints(Project project, Accounts accounts, Observer observer, Sessions sessions, PartitionedRateLimiter<HttpContext> accountLimit, PartitionedRateLimiter<HttpContext> pageLimit) =>
-        (_project, _accounts, _observer, _sessions, _accountLimit, _pageLimit) = (project, accounts, observer, sessions, accountLimit, pageLimit);
+    private PageEndpoints(Project project, Accounts accounts, Observer observer, Sessions sessions, PartitionedRateLimiter<HttpContext> accountLimit) =>
+        (_project, _accounts, _observer, _sessions, _accountLimit) = (project, accounts, observer, sessions, accountLimit);
 
     private string Root => _sessions.Root;
 
     /// <param name="accountLimit">Of all that tries passwords.</param>
-    public static void Map(WebApplication web, Project project, Accounts accounts, Observer observer, Sessions sessions, PartitionedRateLimiter<HttpContext> accountLimit, PartitionedRateLimiter<HttpContext> pageLimit)
+    public static void Map(WebApplication web, Project project, Accounts accounts, Observer observer, Sessions sessions, PartitionedRateLimiter<HttpContext> accountLimit)
     {
-        var pages = new PageEndpoints(project, accounts, observer, sessions, accountLimit, pageLimit);
+        var pages = new PageEndpoints(project, accounts, observer, sessions, accountLimit);
         MapFile(web, "/style.css", Style.Css, "text/css; charset=utf-8");
         MapFile(web, "/icon.svg", Style.Icon, "image/svg+xml");
         web.MapGet("/", context => pages.Show(context, pages.Home));

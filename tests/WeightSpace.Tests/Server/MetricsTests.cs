@@ -20,9 +20,9 @@ public sealed class MetricsTests(ServedProject project) : IClassFixture<ServedPr
         ann.Ask(0, [(task, true)]);
         project.WaitFor("measured", experiment => ServedProject.State(experiment) == "complete", "the zoo");
         Dictionary<string, double> samples = [];
-        for (int i = 0; i < 100 && samples.GetValueOrDefault("weightspace_results{state=\"valid\"}") < 1; i++)
+        for (int i = 0; i < 300 && samples.GetValueOrDefault("weightspace_results{state=\"valid\"}") < 1; i++)
         {
-            Thread.Sleep(50);
+            Thread.Sleep(100);
             samples = Read(browser);
         }
         Assert.Equal(1, samples["weightspace_database_up"]);

@@ -25,11 +25,13 @@ public sealed class PagesTests(ServedProject project) : IClassFixture<ServedProj
         using var bob = new Volunteer(project, "bob");
         using Browser browser = SignedIn("ann");
         Assert.Contains("None has asked for work yet", browser.Get("me").Text, StringComparison.Ordinal);
-        // Of the four units of three or four networks, two are Ann's.
-        foreach (Handed task in ann.Ask(1e-9).Concat(ann.Ask(1e-9)).ToArray())
+        // Of the four units of three networks, two are Ann's, after what other tests left.
+        for (int units = 0; units < 2;)
         {
+            Handed task = ann.Ask(1e-9).Single();
             Assert.Equal(0, ann.Upload(task, ann.Train(task)));
             ann.Ask(0, [(task, true)]);
+            units += task.Name.StartsWith("seen_", StringComparison.Ordinal) ? 1 : 0;
         }
         long done = project.WaitFor("seen", experiment => experiment["units_done"]!.GetValue<long>() == 2, "two units to be checked")["networks_done"]!.GetValue<long>();
         Assert.InRange(done, 6, 8);
