@@ -45,13 +45,14 @@ try {
   // A wrong password is answered with 401, which Chromium writes down.
   page.on('console', message => /status of 401/.test(message.text()) || problems.push(`the console says: ${message.text()}`));
   page.on('pageerror', error => problems.push(`an error in the page: ${error.message}`));
-  page.on('requestfailed', request => problems.push(`${request.url()} failed: ${request.failure()?.errorText}`));
+  // What is still being loaded when the next page is asked for is given up by the browser itself.
+  page.on('requestfailed', request => request.failure()?.errorText === 'net::ERR_ABORTED' || problems.push(`${request.url()} failed: ${request.failure()?.errorText}`));
   page.on('response', response => {
     if (response.status() >= 400 && response.status() !== 401) problems.push(`${response.url()} was answered with ${response.status()}`);
   });
 
   /** A page at every width and in both schemes: nothing sticks out, and every text can be read. */
-  async function look(name, scrollTo) {
+  async function look(name, height = 800) {
     for (const scheme of ['dark', 'light']) {
       await page.emulateMedia({ colorScheme: scheme });
       for (const width of [400, 1120]) {
@@ -66,8 +67,9 @@ try {
     }
     if (!folder) return;
     mkdirSync(folder, { recursive: true });
-    if (scrollTo) await page.locator(scrollTo).scrollIntoViewIfNeeded();
+    await page.setViewportSize({ width: 1120, height });
     await page.screenshot({ path: join(folder, `${name}.png`) });
+    await page.setViewportSize({ width: 1120, height: 800 });
   }
 
   async function shot(name) {
@@ -79,7 +81,7 @@ try {
   await page.goto(url);
   seen.home = await page.locator('h1').textContent();
   seen.homeDots = await dots('.points');
-  await look('project-home');
+  await look('project-home', 1300);
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.setViewportSize({ width: 400, height: 800 });
   await shot('project-home-small');
@@ -112,7 +114,7 @@ try {
   seen.others = await dots('.points.others');
   seen.lit = await page.locator('path.points.mine').first().evaluate(path => ({ stroke: getComputedStyle(path).stroke, box: path.getBoundingClientRect().width > 0 }));
   seen.unlit = await page.locator('path.points.others').count() === 0 ? null : await page.locator('path.points.others').first().evaluate(path => getComputedStyle(path).stroke);
-  await look('project-me');
+  await look('project-me', 1200);
   if (folder) await page.locator('figure.map').first().screenshot({ path: join(folder, 'project-map.png') });
   await page.getByRole('button', { name: 'Show the key' }).click();
   seen.key = await page.locator('#key').textContent();

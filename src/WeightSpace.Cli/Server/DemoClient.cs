@@ -19,8 +19,8 @@ internal sealed class DemoClient : IDisposable
     // Whoever uses the machine has it for a demo: work need not wait for the evening.
     private const string Preferences = "<global_preferences><suspend_cpu_usage>0</suspend_cpu_usage><run_if_user_active>1</run_if_user_active><run_on_batteries>1</run_on_batteries></global_preferences>";
 
-    // Nobody but the demo is asked for anything.
-    private const string Settings = "<cc_config><options><report_results_immediately>1</report_results_immediately><dont_contact_ref_site>1</dont_contact_ref_site><fetch_minimal_work>0</fetch_minimal_work><start_delay>0</start_delay></options></cc_config>";
+    // Nobody but the demo is asked for anything; and tasks of the lowest priority would not be seen to move on a busy machine.
+    private const string Settings = "<cc_config><options><report_results_immediately>1</report_results_immediately><dont_contact_ref_site>1</dont_contact_ref_site><no_priority_change>1</no_priority_change></options></cc_config>";
 
     private static readonly TimeSpan s_start = TimeSpan.FromSeconds(60);
 

@@ -55,7 +55,7 @@ internal sealed class Observer(Project project, WeightMaps maps)
     {
         foreach (ExperimentTally each in tally.Experiments.Where(each => each.IsUnderWay))
             await Add(connection, each.Id, tally.At, each.NetworksDone, each.UnitsDone, 0);
-        await Add(connection, 0, tally.At, tally.Experiments.Sum(each => each.NetworksDone), tally.Experiments.Sum(each => each.UnitsDone), tally.Flops);
+        await Add(connection, 0, tally.At, tally.NetworksDone, tally.UnitsDone, tally.Flops);
         await connection.Execute("DELETE FROM samples WHERE at < $1", tally.At - s_keep);
         await connection.Execute("DELETE FROM sessions WHERE expires_at < $1", tally.At);
         return 0;

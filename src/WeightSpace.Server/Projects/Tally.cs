@@ -36,7 +36,7 @@ internal sealed record HourTally(DateTimeOffset From, TimeSpan Span, double Netw
 /// What all pages and metrics show, counted now and then for all of them (<see cref="Observer"/>), so that no request, however many come, costs the database a count. Lists hold the first
 /// <see cref="Most"/> alone.
 /// </summary>
-internal sealed record Tally(DateTimeOffset At, IReadOnlyList<ExperimentTally> Experiments, IReadOnlyDictionary<string, long> Results, long Compared, long Accounts, long Hosts, long HostsOfHour,
+internal sealed record Tally(DateTimeOffset At, IReadOnlyList<ExperimentTally> Experiments, IReadOnlyDictionary<string, long> Results, long Compared, long NetworksDone, long UnitsDone, long Accounts, long Hosts, long HostsOfHour,
     long HostsOfDay, double Flops, IReadOnlyList<OwnerTally> Owners, IReadOnlyList<HostTally> TopHosts, IReadOnlyList<HostTally> BadHosts, IReadOnlyList<CaughtResult> Caught, IReadOnlyList<HourTally> Hours, long DatabaseBytes, WeightMap? Map)
 {
     public const int Most = 30;
@@ -103,8 +103,9 @@ internal sealed record Tally(DateTimeOffset At, IReadOnlyList<ExperimentTally> E
             SELECT r.name, r.host_id, a.name, r.state, left(r.reason, {MaxReason}), r.reported_at FROM (SELECT * FROM results WHERE state IN ('invalid', 'withdrawn') ORDER BY id DESC LIMIT $1) r
             JOIN accounts a ON a.id = r.account_id ORDER BY r.id DESC
             """, Most);
+        (long networks, long units) = (await connection.Rows(row => (row.GetInt64(0), row.GetInt64(1)), "SELECT coalesce(sum(ended), 0)::bigint, count(*) FROM units WHERE is_done"))[0];
         long compared = await connection.Scalar<long>("SELECT count(*) FROM results WHERE was_compared");
-        return new Tally(now, experiments, results.Values.SelectMany(of => of).GroupBy(of => of.Key).ToDictionary(group => group.Key, group => group.Sum(of => of.Value)), compared, accounts, hosts, ofHour, ofDay, flops, owners, top, bad,
+        return new Tally(now, experiments, results.Values.SelectMany(of => of).GroupBy(of => of.Key).ToDictionary(group => group.Key, group => group.Sum(of => of.Value)), compared, networks, units, accounts, hosts, ofHour, ofDay, flops, owners, top, bad,
             caught, await ReadHours(connection, now), await connection.Scalar<long>("SELECT pg_database_size(current_database())"), await LatestMap(connection));
     }
 

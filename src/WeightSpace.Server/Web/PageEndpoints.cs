@@ -127,7 +127,6 @@ internal sealed class PageEndpoints
         headers.XContentTypeOptions = "nosniff";
         // A form's origin is told to the project's own pages; another site is told nothing.
         headers["Referrer-Policy"] = "same-origin";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers.CacheControl = "no-store";
         await answer.ExecuteAsync(context);
     }

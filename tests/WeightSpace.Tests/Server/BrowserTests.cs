@@ -3,6 +3,7 @@ using System.Text.Json;
 using WeightSpace.Server;
 using WeightSpace.Tests.Cli;
 using WeightSpace.Tests.Engines.Slurm;
+using WeightSpace.Zoos.Experiments;
 
 namespace WeightSpace.Tests.Server;
 
@@ -13,7 +14,7 @@ public sealed class BrowserTests(ServedProject project) : IClassFixture<ServedPr
     public async Task AVolunteerAndTheOperatorFindTheirWay()
     {
         string text = Experiments.Text(3);
-        project.Submit("browsed", text, Zoos.Experiments.Experiment.Parse(text, "browsed").Networks[0].Recipe.TrainingFlops * 3.5);
+        project.Submit("browsed", text, Experiment.Parse(text, "browsed").Networks[0].Recipe.TrainingFlops * 3.5);
         using var ann = new Volunteer(project, "ann") { System = "Debian &lt;b&gt;" };
         using var bob = new Volunteer(project, "bob");
         Handed task = ann.Ask(1e-9)[0];

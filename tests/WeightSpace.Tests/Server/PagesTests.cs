@@ -194,7 +194,9 @@ public sealed class PagesTests(ServedProject project) : IClassFixture<ServedProj
         Assert.Equal(401, browser.Post("operator/experiments").Status);
         Assert.Equal(401, browser.Get("operator/experiments").Status);
         browser.Origin = null;
+        Assert.Contains("not a submission", browser.Post("operator/experiments").Text, StringComparison.Ordinal);
         browser.Send("operator/sign-out");
+        Assert.Equal(401, browser.Post("operator/experiments").Status);
         Assert.Contains("operator-token", browser.Get("operator").Text, StringComparison.Ordinal);
     }
 

@@ -15,7 +15,7 @@ internal static class HomePage
             <h1>Grow neural networks, and learn to read them</h1>
             <p class="lead">Volunteers' machines train thousands of small neural networks here, every one of them under full control, so that it can be studied what a network's weights tell about what it has learned: which task, from which data, and whether somebody tampered with them.</p>
             <div class="figures">
-            {Page.Figure(Words.Number(tally.Experiments.Sum(each => each.NetworksDone)), "networks grown")}{Page.Figure(Words.Number(tally.HostsOfDay), "machines in the last day")}{Page.Figure(Words.Number(tally.Accounts), "volunteers")}{Page.Figure(Words.Credit((long)Math.Min(tally.Flops, 9e18)), "cobblestones of credit")}</div>
+            {Page.Figure(tally.NetworksDone, "network grown", "networks grown")}{Page.Figure(tally.HostsOfDay, "machine in the last day", "machines in the last day")}{Page.Figure(tally.Accounts, "volunteer", "volunteers")}{Page.Figure(Words.Credit((long)Math.Min(tally.Flops, 9e18)), "cobblestones of credit")}</div>
             <div class="two wide">
             <section aria-labelledby="growing">
             <h2 id="growing">Growing now</h2>
@@ -76,7 +76,7 @@ internal static class HomePage
         : Markup.Of($"<p class=\"none\">Nobody has credit yet. The first could be you.</p>\n");
 
     private static Markup Hosts(IEnumerable<HostTally> hosts, DateTimeOffset now) => hosts.Any()
-        ? Page.Table("Machines with the most credit", ["Owner", "System", "Cores", "Last seen", "Credit"],
-            hosts.Select(host => Page.Row(Markup.Name(host.Owner), Markup.Name(host.System), Page.Number(host.Cpus), Words.Ago(host.Seen, now), Page.Text(Words.Credit(host.Flops)))))
+        ? Page.Table("Machines with the most credit", ["Owner", "System", "Cores", "Speed of a core", "Last seen", "Credit"],
+            hosts.Select(host => Page.Row(Markup.Name(host.Owner), Markup.Name(host.System), Page.Number(host.Cpus), Page.Text(Words.Speed(host.Speed)), Words.Ago(host.Seen, now), Page.Text(Words.Credit(host.Flops)))))
         : Markup.Of($"<p class=\"none\">No machine has credit yet.</p>\n");
 }

@@ -49,8 +49,9 @@ internal static class MePage
         List<Grown> grown = await connection.Rows(row => new Grown(row.GetInt32(0), row.GetString(1), row.GetInt64(2), row.GetInt64(3), row.GetInt64(4)),
             """
             SELECT e.id, e.name, g.results, g.networks, g.flops
-            FROM (SELECT u.experiment_id, count(DISTINCT u.id) AS results, sum(u.ended)::bigint AS networks, sum(r.flops)::bigint AS flops FROM hosts h JOIN results r ON r.host_id = h.id AND r.state = 'valid' JOIN units u ON u.id = r.unit_id
-                  WHERE h.account_id = $1 GROUP BY 1) g
+            FROM (SELECT experiment_id, count(*) AS results, sum(ended)::bigint AS networks, sum(flops)::bigint AS flops
+                  FROM (SELECT u.experiment_id, u.ended, sum(r.flops) AS flops FROM hosts h JOIN results r ON r.host_id = h.id AND r.state = 'valid' JOIN units u ON u.id = r.unit_id WHERE h.account_id = $1 GROUP BY u.id) own
+                  GROUP BY 1) g
             JOIN experiments e ON e.id = g.experiment_id ORDER BY e.id DESC LIMIT $2
             """, account, MostExperiments);
         var maps = new List<WeightMap>();
@@ -67,7 +68,7 @@ internal static class MePage
     public static Markup Write(string root, string url, Volunteering mine, DateTimeOffset now, string key, string said, string wrong) => Markup.Of($"""
         <h1>{Markup.Name(mine.Name)}</h1>
         {Markup.When(said.Length > 0, () => Markup.Of($"<p class=\"said\" role=\"status\">{said}</p>\n"))}{SignInPage.Said(wrong)}<div class="figures">
-        {Page.Figure(Words.Credit(mine.Flops), "cobblestones of credit")}{Page.Figure(Words.Number(mine.Grown.Sum(each => each.Networks)), "networks grown")}{Page.Figure(Words.Number(mine.Hosts.Count), "machines")}{Page.Figure(mine.Since.ToString("d MMM yyyy", System.Globalization.CultureInfo.InvariantCulture), "since")}</div>
+        {Page.Figure(Words.Credit(mine.Flops), "cobblestones of credit")}{Page.Figure(mine.Grown.Sum(each => each.Networks), "network grown", "networks grown")}{Page.Figure(mine.Hosts.Count, "machine", "machines")}{Page.Figure(mine.Since.ToString("d MMM yyyy", System.Globalization.CultureInfo.InvariantCulture), "since")}</div>
         <section aria-labelledby="hosts">
         <h2 id="hosts">My machines</h2>
         {Hosts(mine, now)}</section>

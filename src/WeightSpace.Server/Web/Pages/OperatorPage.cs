@@ -23,7 +23,7 @@ internal static class OperatorPage
     public static Markup Write(string root, Tally tally, IReadOnlyList<string> actions, (long Free, long Size) room) => Markup.Of($"""
         <h1>For the operator</h1>
         <div class="figures">
-        {Page.Figure(Words.Number(tally.HostsOfHour), "hosts in the last hour")}{Page.Figure(Words.Number(tally.HostsOfDay), "in the last day")}{Page.Figure(Words.Number(tally.Hosts), "hosts")}{Page.Figure(Words.Number(tally.Accounts), "accounts")}{Page.Figure(Words.Bytes(tally.DatabaseBytes), "database")}{Page.Figure(Words.Bytes(room.Free), $"free of {Words.Bytes(room.Size)}")}</div>
+        {Page.Figure(tally.HostsOfHour, "host in the last hour", "hosts in the last hour")}{Page.Figure(Words.Number(tally.HostsOfDay), "in the last day")}{Page.Figure(tally.Hosts, "host", "hosts")}{Page.Figure(tally.Accounts, "account", "accounts")}{Page.Figure(Words.Bytes(tally.DatabaseBytes), "database")}{Page.Figure(Words.Bytes(room.Free), $"free of {Words.Bytes(room.Size)}")}</div>
         <section aria-labelledby="experiments">
         <h2 id="experiments">Experiments</h2>
         {Experiments(root, tally, actions)}</section>
@@ -63,8 +63,12 @@ internal static class OperatorPage
         _ => experiment.IsUnderWay,
     };
 
-    private static Markup Action(string root, ExperimentTally experiment, string action) =>
-        Markup.Of($"<form class=\"line\" method=\"post\" action=\"{root}operator/experiments/{experiment.Name}/{action}\"><button class=\"plain\" type=\"submit\" aria-label=\"{action} {experiment.Name}\">{action}</button></form>");
+    private static Markup Action(string root, ExperimentTally experiment, string action)
+    {
+        var form = Markup.Of($"<form class=\"line\" method=\"post\" action=\"{root}operator/experiments/{experiment.Name}/{action}\"><button class=\"plain\" type=\"submit\" aria-label=\"{action} {experiment.Name}\">{action}</button></form>");
+        // What cannot be taken back takes two clicks.
+        return action == "cancel" ? Markup.Of($"<details><summary>cancel it</summary>{form}</details>") : form;
+    }
 
     private static Markup Results(Tally tally)
     {
@@ -78,7 +82,7 @@ internal static class OperatorPage
         long wrong = Of("invalid"), withdrawn = Of("withdrawn"), valid = Of("valid"), judged = valid + wrong + withdrawn;
         return Markup.Of($"""
             <div class="figures">
-            {Page.Figure(Words.Number(tally.Compared), "results compared")}{Page.Figure(judged == 0 ? "–" : Words.Share((double)tally.Compared / judged), "of those judged")}{Page.Figure(Words.Number(wrong), "found wrong")}{Page.Figure(Words.Number(withdrawn), "withdrawn later")}{Page.Figure(Words.Number(tally.Experiments.Sum(each => each.Suspect)), "units suspect")}{Page.Figure(Words.Number(Of("reported")), "to be checked")}{Page.Figure(Words.Number(Of("held")), "held")}</div>
+            {Page.Figure(tally.Compared, "result compared", "results compared")}{Page.Figure(judged == 0 ? "–" : Words.Share((double)tally.Compared / judged), "of those judged")}{Page.Figure(Words.Number(wrong), "found wrong")}{Page.Figure(Words.Number(withdrawn), "withdrawn later")}{Page.Figure(tally.Experiments.Sum(each => each.Suspect), "unit suspect", "units suspect")}{Page.Figure(Words.Number(Of("reported")), "to be checked")}{Page.Figure(Words.Number(Of("held")), "held")}</div>
 
             """);
 

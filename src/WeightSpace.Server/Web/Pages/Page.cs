@@ -77,6 +77,8 @@ internal static class Page
     /// <summary>A number with what it is.</summary>
     public static Markup Figure(string value, string words) => Markup.Of($"<div class=\"figure\"><b>{value}</b> <span>{words}</span></div>\n");
 
+    public static Markup Figure(long count, string one, string many) => Figure(Words.Number(count), count == 1 ? one : many);
+
     public static Markup Progress(string what, double share) => Markup.Of($"<progress max=\"1\" value=\"{share:0.####}\" aria-label=\"{what}\">{Words.Share(share)}</progress>");
 
     private static Markup Current(bool isThis) => isThis ? Markup.Of($" aria-current=\"page\"") : Markup.Empty;

@@ -34,7 +34,7 @@ internal static class Style
         h2 { font-size: 1.25rem; letter-spacing: -0.01em; margin: 0 0 0.8rem; line-height: 1.25; } h3 { font-size: 1rem; margin: 0 0 0.3rem; overflow-wrap: anywhere; }
         p { margin: 0.5rem 0; } .lead { font-size: 1.1rem; color: var(--soft); max-width: 44rem; } .note { color: var(--soft); font-size: 0.88rem; } .none { color: var(--soft); }
         section { background: var(--card); border: 1px solid var(--rule); border-radius: 14px; padding: 1.3rem 1.4rem; margin: 1.2rem 0; min-width: 0; }
-        .two { display: grid; gap: 1.2rem; } .two > * { margin: 0; } @media (min-width: 52rem) { .two { grid-template-columns: 1fr 1fr; } .two.wide { grid-template-columns: 3fr 2fr; } }
+        .two { display: grid; gap: 1.2rem; margin: 1.2rem 0; align-items: start; } .two > * { margin: 0; } @media (min-width: 52rem) { .two { grid-template-columns: 1fr 1fr; } .two.wide { grid-template-columns: 3fr 2fr; } }
         .figures { display: flex; flex-wrap: wrap; gap: 0.8rem 2.4rem; margin: 1.2rem 0; } .figure b { display: block; font-size: 1.6rem; line-height: 1.15; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; } .figure span { color: var(--soft); font-size: 0.88rem; }
         ol.steps { counter-reset: step; list-style: none; margin: 0; padding: 0; display: grid; gap: 1rem; } ol.steps li { counter-increment: step; display: grid; grid-template-columns: 2.2rem 1fr; gap: 0.3rem; }
         ol.steps li::before { content: counter(step); width: 1.6rem; height: 1.6rem; border-radius: 50%; background: var(--accent); color: var(--on-accent); font-weight: 700; font-size: 0.9rem; display: grid; place-items: center; } ol.steps p { margin: 0; }
