@@ -81,7 +81,7 @@ try {
   await page.goto(url);
   seen.home = await page.locator('h1').textContent();
   seen.homeDots = await dots('.points');
-  await look('project-home', 1300);
+  await look('project-home', 1020);
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.setViewportSize({ width: 400, height: 800 });
   await shot('project-home-small');
@@ -114,7 +114,7 @@ try {
   seen.others = await dots('.points.others');
   seen.lit = await page.locator('path.points.mine').first().evaluate(path => ({ stroke: getComputedStyle(path).stroke, box: path.getBoundingClientRect().width > 0 }));
   seen.unlit = await page.locator('path.points.others').count() === 0 ? null : await page.locator('path.points.others').first().evaluate(path => getComputedStyle(path).stroke);
-  await look('project-me', 1200);
+  await look('project-me', 1250);
   if (folder) await page.locator('figure.map').first().screenshot({ path: join(folder, 'project-map.png') });
   await page.getByRole('button', { name: 'Show the key' }).click();
   seen.key = await page.locator('#key').textContent();

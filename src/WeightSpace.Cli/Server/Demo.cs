@@ -21,8 +21,8 @@ internal sealed partial class Demo : IDisposable
     // For root, where PostgreSQL's user may not enter the current directory.
     private const string SystemFolder = "/var/lib/" + FolderName;
 
-    /// <summary>Seconds that a work unit is meant to take a core here: somebody is looking.</summary>
-    private const double UnitSeconds = 10;
+    /// <summary>Somebody is looking: many small ones.</summary>
+    private const int WorkUnits = 25;
 
     private readonly CommandContext _run;
     private readonly string _folder, _password;
@@ -111,7 +111,7 @@ internal sealed partial class Demo : IDisposable
         {
             string text = QuickstartCommand.ExperimentText();
             var experiment = WeightSpace.Zoos.Experiments.Experiment.Parse(text, Experiment);
-            await project.Submit(new Submission(Experiment, text, null, DryRun.TrainingRate(_run, experiment) * UnitSeconds, 0), stop);
+            await project.Submit(new Submission(Experiment, text, null, TrainCommand.Flops(experiment) / WorkUnits, 0), stop);
         }
         string key = await MakeAccount(url, stop);
         _say($"""

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Npgsql;
 using WeightSpace.Server;
 using WeightSpace.Tests.Engines.Slurm;
 using WeightSpace.Zoos.Experiments;
@@ -250,6 +251,42 @@ public sealed class PagesTests(ServedProject project) : IClassFixture<ServedProj
         Assert.Equal(413, browser.Post("sign-in", ("email", new string('a', 20_000)), ("password", "x")).Status);
         Assert.Equal(400, browser.Post("accounts", ("name", "Heidi"), ("email", "heidi@example.org"), ("password", "short")).Status);
         Assert.Equal(400, browser.Post("accounts", ("name", "Heidi"), ("email", "heidi"), ("password", "long enough")).Status);
+    }
+
+    [Fact]
+    public async Task APageIsOfBoundedSizeHoweverMuchThereIs()
+    {
+        project.Submit("bounded", Experiments.Text(1), s_network * 20);
+        using var judy = new Volunteer(project, "judy");
+        using Browser browser = SignedIn("judy");
+        browser.Send("operator/sign-in", ("token", Token));
+        await using var source = NpgsqlDataSource.Create($"Host={Path.Combine(project.Settings.Data, "postgresql")};Username=weightspace;Database=postgres");
+        await Do("INSERT INTO hosts (account_id, created_at, seen_at, not_before, rpc_number, system, cpus, speed, quota, flops) SELECT id, now(), now(), now(), 0, repeat('&', 100), 4, 1e9, 4, 1e12 FROM accounts, generate_series(1, 3000) WHERE name = 'judy'");
+        await Do("INSERT INTO results (unit_id, host_id, account_id, name, state, reason, sent_at, deadline, reported_at) SELECT (SELECT min(id) FROM units), h.id, h.account_id, 'much_' || h.id || '_' || n, 'invalid', repeat('&', 1000), now(), now(), now() FROM hosts h, generate_series(1, 10) n WHERE h.flops = 1e12");
+        try
+        {
+            Until(browser, "operator", text => text.Contains(">much_", StringComparison.Ordinal));
+            foreach (string page in (string[])["", "top", "me", "operator"])
+            {
+                Seen seen = browser.Get(page);
+                Assert.Equal(200, seen.Status);
+                Assert.InRange(seen.Text.Length, 1000, 200_000);
+            }
+            string mine = browser.Get("me").Text;
+            Assert.Equal(50, Regex.Count(mine, @"<td>4</td>"));
+            Assert.Equal(20, Regex.Count(mine, ">much_"));
+        }
+        finally
+        {
+            await Do("DELETE FROM results WHERE name LIKE 'much%'");
+            await Do("DELETE FROM hosts WHERE flops = 1e12");
+        }
+
+        async Task Do(string statement)
+        {
+            await using NpgsqlCommand command = source.CreateCommand(statement);
+            await command.ExecuteNonQueryAsync(TestContext.Current.CancellationToken);
+        }
     }
 
     [Fact]

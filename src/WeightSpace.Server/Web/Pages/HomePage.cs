@@ -17,9 +17,7 @@ internal static class HomePage
             <div class="figures">
             {Page.Figure(tally.NetworksDone, "network grown", "networks grown")}{Page.Figure(tally.HostsOfDay, "machine in the last day", "machines in the last day")}{Page.Figure(tally.Accounts, "volunteer", "volunteers")}{Page.Figure(Words.Credit((long)Math.Min(tally.Flops, 9e18)), "cobblestones of credit")}</div>
             <div class="two wide">
-            <section aria-labelledby="growing">
-            <h2 id="growing">Growing now</h2>
-            {Experiments(growing)}{Markup.When(complete.Length > 0, () => Markup.Of($"<p class=\"note\">Complete: {string.Join(", ", complete.Select(each => $"{each.Name} ({Words.Count(each.Networks, "network", "networks")})"))}.</p>\n"))}</section>
+            <div>
             <section aria-labelledby="take-part">
             <h2 id="take-part">Take part in three steps</h2>
             <ol class="steps">
@@ -28,15 +26,19 @@ internal static class HomePage
             <li><p>Make an account there, or <a href="{root}sign-in">here</a>. That is all: work comes by itself, and only when your machine has time for it.</p></li>
             </ol>
             </section>
-            </div>
-            {Map(tally.Map)}<div class="two">
             <section aria-labelledby="owners">
             <h2 id="owners">Volunteers</h2>
             {Owners(tally.Owners.Take(MostOfTop))}</section>
+            </div>
+            <div>
+            <section aria-labelledby="growing">
+            <h2 id="growing">Growing now</h2>
+            {Experiments(growing)}{Markup.When(complete.Length > 0, () => Markup.Of($"<p class=\"note\">Complete: {string.Join(", ", complete.Select(each => $"{each.Name} ({Words.Count(each.Networks, "network", "networks")})"))}.</p>\n"))}</section>
+            {Map(tally.Map)}</div>
+            </div>
             <section aria-labelledby="hosts">
             <h2 id="hosts">Machines</h2>
             {Hosts(tally.TopHosts.Take(MostOfTop), tally.At)}</section>
-            </div>
             {Markup.When(tally.Owners.Count > MostOfTop, () => Markup.Of($"<p><a href=\"{root}top\">All of the top lists</a></p>\n"))}
             """);
     }
