@@ -67,7 +67,7 @@ try {
     }
     if (!folder) return;
     mkdirSync(folder, { recursive: true });
-    await page.setViewportSize({ width: 1120, height });
+    await page.setViewportSize({ width: 1000, height });
     await page.screenshot({ path: join(folder, `${name}.png`) });
     await page.setViewportSize({ width: 1120, height: 800 });
   }
@@ -81,7 +81,7 @@ try {
   await page.goto(url);
   seen.home = await page.locator('h1').textContent();
   seen.homeDots = await dots('.points');
-  await look('project-home', 1020);
+  await look('project-home', 1000);
   await page.emulateMedia({ colorScheme: 'dark' });
   await page.setViewportSize({ width: 400, height: 800 });
   await shot('project-home-small');
@@ -114,8 +114,8 @@ try {
   seen.others = await dots('.points.others');
   seen.lit = await page.locator('path.points.mine').first().evaluate(path => ({ stroke: getComputedStyle(path).stroke, box: path.getBoundingClientRect().width > 0 }));
   seen.unlit = await page.locator('path.points.others').count() === 0 ? null : await page.locator('path.points.others').first().evaluate(path => getComputedStyle(path).stroke);
-  await look('project-me', 1250);
-  if (folder) await page.locator('figure.map').first().screenshot({ path: join(folder, 'project-map.png') });
+  await look('project-me', 1150);
+  if (folder) await page.locator('figure.map').last().screenshot({ path: join(folder, 'project-map.png') });
   await page.getByRole('button', { name: 'Show the key' }).click();
   seen.key = await page.locator('#key').textContent();
   await page.getByRole('button', { name: 'Sign out' }).click();

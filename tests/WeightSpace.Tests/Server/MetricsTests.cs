@@ -20,7 +20,7 @@ public sealed class MetricsTests(ServedProject project) : IClassFixture<ServedPr
         ann.Ask(0, [(task, true)]);
         project.WaitFor("measured", experiment => ServedProject.State(experiment) == "complete", "the zoo");
         Dictionary<string, double> samples = [];
-        for (int i = 0; i < 300 && samples.GetValueOrDefault("weightspace_results{state=\"valid\"}") < 1; i++)
+        for (int i = 0; i < 600 && !samples.ContainsKey("weightspace_networks_done{experiment=\"measured\",state=\"complete\"}"); i++)
         {
             Thread.Sleep(100);
             samples = Read(browser);

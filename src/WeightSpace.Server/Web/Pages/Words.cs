@@ -38,7 +38,7 @@ internal static class Words
     {
         "sent" => "in progress",
         "reported" => "to be checked",
-        "held" => "waits for another's",
+        "held" => "held",
         "valid" => "valid",
         "invalid" => "wrong",
         "withdrawn" => "withdrawn",
