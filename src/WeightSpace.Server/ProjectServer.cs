@@ -52,7 +52,8 @@ public static class ProjectServer
         using var experiments = new Experiments(project);
         var uploads = new Uploads(project);
         await using WebApplication web = Build(url, settings);
-        Endpoints.Map(web, project, accounts, experiments, uploads, new Scheduler(project, accounts), new Limits(settings));
+        var observer = new Observer(project, new WeightMaps(project, experiments));
+        Endpoints.Map(web, project, accounts, experiments, uploads, new Scheduler(project, accounts), new Limits(settings), observer);
         try
         {
             await web.StartAsync(stop);
@@ -74,7 +75,8 @@ public static class ProjectServer
             // Neither ends by itself; what ends one of them ends the server.
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop);
             var validator = new Validator(project, experiments, uploads);
-            Task[] tasks = [Grow(project, experiments, either.Token), Check(project, validator, either.Token), Train(project, validator, either.Token), Watch(project, either.Token), Stage(project, experiments, either.Token)];
+            Task[] tasks = [Grow(project, experiments, either.Token), Check(project, validator, either.Token), Train(project, validator, either.Token), Watch(project, either.Token), Stage(project, experiments, either.Token),
+                Repeat(project, either.Token, () => observer.Look(either.Token))];
             Task first = await Task.WhenAny(tasks);
             await either.CancelAsync();
             await Task.WhenAll(tasks).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);

@@ -55,6 +55,12 @@ public sealed record ServerSettings
     /// <summary>After so long that nobody took a unit that needs another owner's word, the server trains it itself.</summary>
     public TimeSpan OwnWorkAfter { get; init; } = TimeSpan.FromHours(1);
 
+    /// <summary>How often what pages and metrics show is counted, at most.</summary>
+    public TimeSpan LookEvery { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Bytes that must be free on the disk of <see cref="Data"/> for the server to call itself ready.</summary>
+    public long LeastRoom { get; init; } = 256L << 20;
+
     /// <summary>Makes what trains networks again.</summary>
     public required Func<ITrainer> NewTrainer { get; init; }
 

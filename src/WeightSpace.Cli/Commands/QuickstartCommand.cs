@@ -45,6 +45,13 @@ internal static class QuickstartCommand
         return new Answer(new JsonObject { ["experiment"] = path, ["zoo"] = zoo, ["analysis"] = answer.Json });
     }
 
+    /// <summary>The built-in experiment.</summary>
+    public static string ExperimentText()
+    {
+        using var reader = new StreamReader(OpenExperiment());
+        return reader.ReadToEnd();
+    }
+
     private static void Say(TextWriter text, string title, string why)
     {
         text.WriteLine();
@@ -66,7 +73,9 @@ internal static class QuickstartCommand
         }
         if (File.Exists(path))
             return;
-        using Stream source = typeof(QuickstartCommand).Assembly.GetManifestResourceStream("quickstart.yaml")!;
+        using Stream source = OpenExperiment();
         AtomicFile.Write(path, source.CopyTo);
     }
+
+    private static Stream OpenExperiment() => typeof(QuickstartCommand).Assembly.GetManifestResourceStream("quickstart.yaml")!;
 }

@@ -170,6 +170,46 @@ internal static class Schema
         INSERT INTO app_files SELECT file, platform, number, 0, bytes, md5, signature, true FROM apps;
         DROP TABLE apps;
         """,
+        // Pages. A session is a volunteer's, or the operator's while the token is the one that it was opened with. Samples are what an experiment had at a time (experiment 0: all together). A point
+        // of a map is a network; who grew it is asked of its group's valid results.
+        """
+        CREATE TABLE sessions (
+            token_hash bytea PRIMARY KEY,
+            account_id bigint REFERENCES accounts ON DELETE CASCADE,
+            operator_hash bytea,
+            created_at timestamptz NOT NULL,
+            expires_at timestamptz NOT NULL,
+            CHECK ((account_id IS NULL) <> (operator_hash IS NULL))
+        );
+        CREATE INDEX sessions_of_account ON sessions (account_id, created_at);
+        CREATE TABLE samples (
+            experiment_id int NOT NULL,
+            at timestamptz NOT NULL,
+            networks bigint NOT NULL,
+            units bigint NOT NULL,
+            flops double precision NOT NULL,
+            PRIMARY KEY (experiment_id, at)
+        );
+        CREATE TABLE maps (
+            experiment_id int PRIMARY KEY REFERENCES experiments,
+            made_at timestamptz NOT NULL,
+            networks bigint NOT NULL,
+            is_final boolean NOT NULL,
+            architecture text NOT NULL,
+            shares real[] NOT NULL,
+            classes text[] NOT NULL
+        );
+        CREATE TABLE map_points (
+            experiment_id int NOT NULL REFERENCES maps ON DELETE CASCADE,
+            network int NOT NULL,
+            group_number int NOT NULL,
+            class int NOT NULL,
+            x real NOT NULL,
+            y real NOT NULL,
+            PRIMARY KEY (experiment_id, network)
+        );
+        CREATE INDEX results_bad ON results (host_id, id) WHERE state IN ('invalid', 'withdrawn', 'failed', 'expired');
+        """,
     ];
 
     /// <summary>

@@ -74,19 +74,6 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
         return await WeakKey(connection, account);
     }
 
-    /// <summary>Gives an account another key: its clients have to be attached again. Null where there is no such account.</summary>
-    public async Task<string?> NewKey(long account)
-    {
-        await using NpgsqlConnection connection = await source.OpenConnectionAsync();
-        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
-        if (await connection.Scalar<int?>("SELECT key_number FROM accounts WHERE id = $1 FOR UPDATE", account) is not { } number)
-            return null;
-        string key = Key(account, number + 1);
-        await connection.Execute("UPDATE accounts SET key_number = $2, key_hash = $3 WHERE id = $1", account, number + 1, HashKey(key));
-        await transaction.CommitAsync();
-        return key;
-    }
-
     /// <summary>Gives an account another password, of which the protocol's md5(password + e-mail address) is told; weak keys that were given out no longer count.</summary>
     public async Task<AccountOutcome> ChangePassword(string email, string passwordHash, string newPasswordHash)
     {
@@ -132,6 +119,24 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
         }
         (AccountOutcome outcome, string key) = await Find(connection, email, passwordHash);
         return outcome == AccountOutcome.Found ? (outcome, key) : (AccountOutcome.Taken, "");
+    }
+
+    /// <summary>Whose key it is.</summary>
+    public async Task<long?> Owner(string key)
+    {
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync();
+        return await connection.Scalar<long?>("SELECT id FROM accounts WHERE key_hash = $1", HashKey(key));
+    }
+
+    /// <summary>Gives an account another key; clients with the one before are refused from now on. All sessions of the account end but the one of this token.</summary>
+    public async Task ChangeKey(long account, byte[] session)
+    {
+        await using NpgsqlConnection connection = await source.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        int number = await connection.Scalar<int>("SELECT key_number FROM accounts WHERE id = $1 FOR UPDATE", account) + 1;
+        await connection.Execute("UPDATE accounts SET key_number = $2, key_hash = $3 WHERE id = $1", account, number, HashKey(Key(account, number)));
+        await connection.Execute("DELETE FROM sessions WHERE account_id = $1 AND token_hash <> $2", account, session);
+        await transaction.CommitAsync();
     }
 
     public void Dispose() => _hashing.Dispose();

@@ -52,6 +52,7 @@ internal sealed class SchedulerReply
         reply.Add("user_create_time", Number(host.AccountCreated.ToUnixTimeSeconds()));
         if (host.Host != request.Host)
             reply.Add("hostid", Number(host.Host));
+        reply.Links(project);
         reply.Add("host_total_credit", Real(Credit(host.HostEarned.All)));
         reply.Add("host_expavg_credit", Real(Credit(host.HostEarned.AverageNow(project.Now))));
         reply.Add("host_create_time", Number(host.HostCreated.ToUnixTimeSeconds()));
@@ -101,6 +102,18 @@ internal sealed class SchedulerReply
                 .Append(Element("platform", app.Platform)).Append(Element("version_num", Number(app.Number))).Append("<plan_class></plan_class>\n<file_ref>\n").Append(Element("file_name", Units.ResultFile(result.Name)))
                 .Append("<open_name>result.safetensors</open_name>\n<copy_file/>\n</file_ref>\n</result>\n");
         }
+    }
+
+    /// <summary>Pages that the BOINC manager shows as buttons.</summary>
+    private void Links(Project project)
+    {
+        _text.Append("<gui_urls>\n");
+        foreach ((string name, string description, string page) in (ReadOnlySpan<(string, string, string)>)
+            [("Your machines", "Your machines, your credit, and which networks you grew", "me"), ("Top lists", "Whose machines did most", "top"), ("The project", "What grows now, and how far it is", "")])
+        {
+            _text.Append("<gui_url>\n").Append(Element("name", name)).Append(Element("description", description)).Append(Element("url", project.Url + page)).Append("</gui_url>\n");
+        }
+        _text.Append("</gui_urls>\n");
     }
 
     /// <summary>The name of the program that volunteers run.</summary>

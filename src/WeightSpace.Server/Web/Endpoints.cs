@@ -29,15 +29,13 @@ internal static class Endpoints
     // What BOINC's clients know as errors of accounts.
     private const int BadEmail = -205, BadPassword = -206, NotUnique = -137, BadName = -188, TooMany = -208;
 
-    public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler, Limits limits)
+    public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler, Limits limits, Observer observer)
     {
+        (var metrics, var sessions) = (new Metrics(), new Sessions(project));
+        web.Use(metrics.Measure);
         web.Use((context, next) => Guard(project, limits, context, next));
-        web.MapGet("/", () => Results.Text(MasterPage.Write(project), "text/html; charset=utf-8"));
-        web.MapGet("/health", async () =>
-        {
-            await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
-            return Results.Text(await connection.Scalar<int>("SELECT 1") == 1 ? "ok\n" : "");
-        });
+        PageEndpoints.Map(web, project, accounts, observer, sessions, limits);
+        HealthEndpoints.Map(web, project, observer, metrics, request => IsOperator(project, request));
         web.MapGet("/get_project_config.php", () => Results.Text(ProjectConfig(project), Xml));
         web.MapMethods("/lookup_account.php", ["GET", "POST"], context => AnswerAccount(limits, context, isNew: false, async () =>
             await accounts.Find(await Value(context, "email_addr"), await Value(context, "passwd_hash"))));
@@ -50,7 +48,7 @@ internal static class Endpoints
             await WriteXml(context, await uploads.Take(result, token, context.Request.BodyReader, context.RequestAborted));
         });
         web.MapGet("/download/{name}", (string name) => Download(project, experiments, name));
-        MapOperator(web, project, experiments, limits);
+        MapOperator(web, project, experiments, limits, sessions);
     }
 
     private static async Task AnswerAccount(Limits limits, HttpContext context, bool isNew, Func<Task<(AccountOutcome, string)>> find)
@@ -95,13 +93,15 @@ internal static class Endpoints
         await WriteXml(context, text);
     }
 
-    private static void MapOperator(WebApplication web, Project project, Experiments experiments, Limits limits)
+    private static void MapOperator(WebApplication web, Project project, Experiments experiments, Limits limits, Sessions sessions)
     {
         RouteGroupBuilder operators = web.MapGroup("/operator").AddEndpointFilter(async (context, next) =>
         {
             // The right token is heard in any case: its holder must not be kept out by others behind the same address.
             if (IsOperator(project, context.HttpContext.Request))
                 return await next(context);
+            if (await sessions.IsOwnOperatorForm(context.HttpContext))
+                return Sessions.BackToPage(sessions, await next(context));
             limits.CountFailure(context.HttpContext.Connection.RemoteIpAddress);
             return Json(new JsonObject { ["error"] = "the operator's token is missing or wrong; it stands in the file operator-token of the project's folder" }, StatusCodes.Status401Unauthorized);
         });

@@ -38,6 +38,7 @@ public sealed class ServedProject : IDisposable
             RequestDelay = TimeSpan.FromMilliseconds(1),
             // All come from one address here.
             FailuresAtOnce = 1_000_000,
+            LookEvery = TimeSpan.FromMilliseconds(100),
             NewTrainer = () => new Trainer(),
             Images = ImageLibrary.Default,
             Say = line =>

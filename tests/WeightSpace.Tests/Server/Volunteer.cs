@@ -30,11 +30,15 @@ internal sealed class Volunteer : IDisposable
     {
     }
 
+    /// <summary>A client of an account of this name, whose password is its name, too.</summary>
     public Volunteer(Func<string> url, string name)
     {
         _url = url;
-        _key = Get($"create_account.php?email_addr={name}@example.org&passwd_hash={Convert.ToHexStringLower(MD5.HashData(Encoding.UTF8.GetBytes(name)))}&user_name={name}").Element("authenticator")!.Value;
+        _key = Get($"create_account.php?email_addr={name}@example.org&passwd_hash={Convert.ToHexStringLower(MD5.HashData(Encoding.UTF8.GetBytes($"{name}{name}@example.org")))}&user_name={name}").Element("authenticator")!.Value;
     }
+
+    /// <summary>What the client says of its operating system, as XML.</summary>
+    public string System { get; init; } = "Linux";
 
     /// <summary>Tasks that the client has, as it will say.</summary>
     public List<Handed> Tasks { get; } = [];
@@ -48,6 +52,9 @@ internal sealed class Volunteer : IDisposable
     public XElement Answer { get; private set; } = new("none");
 
     public double Credit => double.Parse(Answer.Element("host_total_credit")!.Value, CultureInfo.InvariantCulture);
+
+    /// <summary>The account's key.</summary>
+    public string Key => _key;
 
     public XElement Get(string address) => XElement.Parse(_http.GetStringAsync(_url() + address).GetAwaiter().GetResult());
 
@@ -101,7 +108,7 @@ internal sealed class Volunteer : IDisposable
         {string.Concat(Platforms[1..].Select(platform => $"<alt_platform>\n<name>{platform}</name>\n</alt_platform>\n"))}
         <work_req_seconds>{seconds}</work_req_seconds>
         <cpu_req_instances>{instances}</cpu_req_instances>
-        <host_info><p_ncpus>{Cores}</p_ncpus><p_fpops>1e9</p_fpops><os_name>Linux</os_name></host_info>
+        <host_info><p_ncpus>{Cores}</p_ncpus><p_fpops>1e9</p_fpops><os_name>{System}</os_name></host_info>
         {string.Concat(report.Select(each => $"<result><name>{each.Task.Name}</name><exit_status>{(each.IsSuccess ? 0 : 1)}</exit_status><state>{(each.IsSuccess ? 5 : 3)}</state><final_elapsed_time>{Elapsed}</final_elapsed_time><stderr_out><![CDATA[a word & <more>]]></stderr_out></result>"))}
         <other_results>{string.Concat(Tasks.Select(task => $"<other_result><name>{task.Name}</name></other_result>"))}</other_results>
         </scheduler_request>
