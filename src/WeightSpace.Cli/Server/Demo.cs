@@ -100,8 +100,9 @@ internal sealed partial class Demo : IDisposable
     private void Sign()
     {
         string key = Path.Combine(_folder, "key.pem");
+        const string Option = "weightspace sign --program";
         var signing = PrivateCodeKey.ReadOrMake(key, out _);
-        SignedApp.Sign(ProgramForOthers.Find(_run, null, "weightspace sign --program"), signing, App);
+        SignedApps.Sign(SignCommand.Programs(ProgramForOthers.BuildForVolunteers(_run, Option), Option), signing, App);
         _say($"{key}: the demo's key lies beside its server, as nobody but this machine attaches to it. Of a project for others it is kept away from the server (weightspace sign)");
     }
 

@@ -43,7 +43,7 @@ internal static class SignCommand
     }
 
     /// <summary>The file for each platform, as BOINC names it.</summary>
-    private static Dictionary<string, string> Programs(string[] named, string option)
+    public static Dictionary<string, string> Programs(string[] named, string option)
     {
         var programs = new Dictionary<string, string>();
         foreach (string each in named)

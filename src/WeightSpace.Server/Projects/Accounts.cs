@@ -128,15 +128,21 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
         return await connection.Scalar<long?>("SELECT id FROM accounts WHERE key_hash = $1", HashKey(key));
     }
 
-    /// <summary>Gives an account another key; clients with the one before are refused from now on. All sessions of the account end but the one of this token.</summary>
-    public async Task ChangeKey(long account, byte[] session)
+    /// <summary>
+    /// Gives an account another key; clients with the one before are refused from now on, and have to be attached again. All sessions of the account end but the one of this token. Null where there is
+    /// no such account.
+    /// </summary>
+    public async Task<string?> NewKey(long account, byte[]? session = null)
     {
         await using NpgsqlConnection connection = await source.OpenConnectionAsync();
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
-        int number = await connection.Scalar<int>("SELECT key_number FROM accounts WHERE id = $1 FOR UPDATE", account) + 1;
-        await connection.Execute("UPDATE accounts SET key_number = $2, key_hash = $3 WHERE id = $1", account, number, HashKey(Key(account, number)));
-        await connection.Execute("DELETE FROM sessions WHERE account_id = $1 AND token_hash <> $2", account, session);
+        if (await connection.Scalar<int?>("SELECT key_number FROM accounts WHERE id = $1 FOR UPDATE", account) is not { } number)
+            return null;
+        string key = Key(account, number + 1);
+        await connection.Execute("UPDATE accounts SET key_number = $2, key_hash = $3 WHERE id = $1", account, number + 1, HashKey(key));
+        await connection.Execute("DELETE FROM sessions WHERE account_id = $1 AND token_hash <> $2", account, session ?? []);
         await transaction.CommitAsync();
+        return key;
     }
 
     public void Dispose() => _hashing.Dispose();

@@ -223,7 +223,7 @@ internal sealed class PageEndpoints
         if (form["sure"] != "yes")
             return await Me(context, withKey: false, wrong: "The key stays as it is: say that you will attach your machines again.");
         if (await _sessions.Account(context) is { } account)
-            await _accounts.ChangeKey(account, Sessions.TokenHash(context));
+            await _accounts.NewKey(account, Sessions.TokenHash(context));
         return await Me(context, withKey: true, said: "This is your new key. The old one does not work any more: attach each of your machines again, in the BOINC manager with your password, or with the key.");
     }
 

@@ -34,6 +34,10 @@ public sealed class ServeCommandTests : IDisposable
             BuiltProgram.Succeed("submit", experiment, "--to", Project, "--unit-gflop", "0.003");
             // It is handed in once, however often it is said.
             BuiltProgram.Succeed("submit", experiment, "--to", Project, "--unit-gflop", "0.003");
+            Assert.Equal("paused", BuiltProgram.Succeed("pause", Project, "cluster", "--json").Json.GetProperty("state").GetString());
+            Assert.Equal("running", BuiltProgram.Succeed("resume", Project, "cluster", "--json").Json.GetProperty("state").GetString());
+            Spoken none = BuiltProgram.Run("cancel", Project, "nothing");
+            Assert.True(none.ExitCode == 2 && none.Error.Contains("no experiment of the name 'nothing'", StringComparison.Ordinal), none.ToString());
             using var volunteer = new Volunteer(() => DataFolder.ReadOperator(Project).Url, "ann");
             int reported = 0;
             for (int i = 0; i < 400 && !File.Exists(Path.Combine(Project, "zoos", "cluster", "zoo.json")); i++)
