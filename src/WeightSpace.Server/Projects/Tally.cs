@@ -80,7 +80,7 @@ internal sealed record Tally(DateTimeOffset At, IReadOnlyList<ExperimentTally> E
             FROM experiments e CROSS JOIN LATERAL (
                 SELECT coalesce(sum(ended) FILTER (WHERE is_done), 0) AS ended, count(*) AS units, count(*) FILTER (WHERE is_done) AS done, coalesce(sum(wanted) FILTER (WHERE wanted > 0), 0) AS queued,
                        count(*) FILTER (WHERE is_suspect) AS suspect
-                FROM units WHERE experiment_id = e.id) u
+                FROM units WHERE experiment_id = e.id AND voided = 0) u
             ORDER BY e.state IN ('staging', 'running', 'paused') DESC, e.id DESC LIMIT $1
             """, MostExperiments);
         (long accounts, long hosts, long ofHour, long ofDay, double flops) = (await connection.Rows(row => (row.GetInt64(0), row.GetInt64(1), row.GetInt64(2), row.GetInt64(3), row.GetDouble(4)),
@@ -103,7 +103,7 @@ internal sealed record Tally(DateTimeOffset At, IReadOnlyList<ExperimentTally> E
             SELECT r.name, r.host_id, a.name, r.state, left(r.reason, {MaxReason}), r.reported_at FROM (SELECT * FROM results WHERE state IN ('invalid', 'withdrawn') ORDER BY id DESC LIMIT $1) r
             JOIN accounts a ON a.id = r.account_id ORDER BY r.id DESC
             """, Most);
-        (long networks, long units) = (await connection.Rows(row => (row.GetInt64(0), row.GetInt64(1)), "SELECT coalesce(sum(ended), 0)::bigint, count(*) FROM units WHERE is_done"))[0];
+        (long networks, long units) = (await connection.Rows(row => (row.GetInt64(0), row.GetInt64(1)), "SELECT coalesce(sum(ended), 0)::bigint, count(*) FROM units WHERE is_done AND voided = 0"))[0];
         long compared = await connection.Scalar<long>("SELECT count(*) FROM results WHERE was_compared");
         return new Tally(now, experiments, results.Values.SelectMany(of => of).GroupBy(of => of.Key).ToDictionary(group => group.Key, group => group.Sum(of => of.Value)), compared, networks, units, accounts, hosts, ofHour, ofDay, flops, owners, top, bad,
             caught, await ReadHours(connection, now), await connection.Scalar<long>("SELECT pg_database_size(current_database())"), await LatestMap(connection));

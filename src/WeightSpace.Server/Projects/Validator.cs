@@ -142,6 +142,8 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         // What was withdrawn from a complete zoo is opened first.
         if (!experiments.OpenIds().Contains(unit.Experiment))
             return;
+        // What was held against another and is right was looked at already.
+        bool wasSettled = unit.IsDone || held.Any(other => other.Sha256 != result.Sha256);
         bool isChecked = RandomNumberGenerator.GetInt32(int.MaxValue) < project.Settings.Trust.ChanceOfCheck(result.RightInRow) * int.MaxValue;
         if (isChecked && Claims.FindDifferenceAtRandom(work, claim, RandomNumberGenerator.GetInt32, trainer, stop) is { } wrong)
         {
@@ -151,9 +153,9 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         HandedIn[] equal = [.. held.Where(other => other.Sha256 == result.Sha256)];
         int owners = equal.Append(result).Select(each => each.Account).Distinct().Count();
         if (owners < unit.Quorum)
-            await Hold(result, isChecked);
+            await Hold(result, isChecked || wasSettled);
         else
-            await Accept(result, equal, isCompared: isChecked || owners > 1, unit, work, claim);
+            await Accept(result, equal, isCompared: isChecked || wasSettled || owners > 1, unit, work, claim);
     }
 
     /// <summary>
@@ -210,10 +212,10 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
     }
 
     /// <summary>Keeps a result until another owner has handed in the same.</summary>
-    private async Task Hold(HandedIn result, bool isChecked) => await project.InTransaction(async connection =>
+    private async Task Hold(HandedIn result, bool isCompared) => await project.InTransaction(async connection =>
     {
-        await connection.Execute("UPDATE results SET state = 'held', was_compared = $2 WHERE id = $1 AND state = 'reported'", result.Id, isChecked);
-        if (isChecked)
+        await connection.Execute("UPDATE results SET state = 'held', was_compared = $2 WHERE id = $1 AND state = 'reported'", result.Id, isCompared);
+        if (isCompared)
             await Records.CountRight(connection, result.Host);
         return 0;
     });

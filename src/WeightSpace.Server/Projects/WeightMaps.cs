@@ -68,7 +68,7 @@ internal sealed class WeightMaps(Project project, Experiments experiments)
         {
             Points = await connection.Rows(row => new MapPoint(row.GetInt32(0), row.GetFloat(1), row.GetFloat(2), row.GetBoolean(3)),
                 """
-                SELECT class, x, y, $2::bigint IS NOT NULL AND EXISTS (SELECT FROM units u JOIN results r ON r.unit_id = u.id WHERE u.experiment_id = p.experiment_id AND u.group_number = p.group_number AND r.account_id = $2 AND r.state = 'valid')
+                SELECT class, x, y, $2::bigint IS NOT NULL AND EXISTS (SELECT FROM units u JOIN results r ON r.unit_id = u.id WHERE u.voided = 0 AND u.experiment_id = p.experiment_id AND u.group_number = p.group_number AND r.account_id = $2 AND r.state = 'valid')
                 FROM map_points p WHERE experiment_id = $1 ORDER BY network LIMIT $3
                 """, experiment, account, MostPoints),
         };
@@ -80,7 +80,7 @@ internal sealed class WeightMaps(Project project, Experiments experiments)
         await using (NpgsqlConnection connection = await project.Source.OpenConnectionAsync(stop))
         {
             units = await connection.Rows(row => (row.GetInt32(0), row.GetInt32(1), row.GetInt32(2), row.GetInt32(3), row.GetBoolean(4)),
-                "SELECT group_number, unit_number, networks, ended, is_done FROM units WHERE experiment_id = $1 ORDER BY group_number, unit_number", due.Id);
+                "SELECT group_number, unit_number, networks, ended, is_done FROM units WHERE experiment_id = $1 AND voided = 0 ORDER BY group_number, unit_number", due.Id);
         }
         Place[] chosen = Choose(units);
         (Experiment experiment, Func<Place[], Architecture, FloatRows> read) = Open(due);
@@ -108,7 +108,7 @@ internal sealed class WeightMaps(Project project, Experiments experiments)
                 return FloatRows.Copy(weights, places.Length, architecture.Parameters.Count, centre: false);
             });
         }
-        UnitPlan plan = experiments.Growing(due.Id).Plan;
+        UnitPlan plan = (experiments.Find(due.Id) ?? throw new IOException($"{due.Name}: its zoo has just been closed")).Zoo.Plan;
         return (plan.Experiment, (places, architecture) =>
         {
             var rows = new FloatRows(places.Length, architecture.Parameters.Count);

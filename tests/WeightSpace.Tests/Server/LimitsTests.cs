@@ -107,7 +107,7 @@ public sealed class LimitsTests
     {
         using var project = new ServedProject();
         using var volunteer = new Volunteer(project, "rita");
-        string email = "rita@example.org", before = Md5("rita"), after = Md5("another");
+        string email = "rita@example.org", before = Md5("rita" + email), after = Md5("another" + email);
         string Key(string hash) => volunteer.Get($"lookup_account.php?email_addr={email}&passwd_hash={hash}").Element("authenticator")?.Value ?? "";
         bool IsHeard(string key)
         {
