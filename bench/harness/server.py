@@ -136,7 +136,7 @@ class Server:
     def __init__(self, folder, core):
         folder.chmod(0o755)   # PostgreSQL runs as another user where this is root
         (folder / "program").write_text("stands for the program; no one runs it here")
-        own(["dotnet", PROGRAM, "sign", "--key", folder / "key.pem", "--program", folder / "program", "--out", folder / "app"])
+        own(["dotnet", PROGRAM, "sign", "--key", folder / "key.pem", "--program", f"linux={folder / 'program'}", "--out", folder / "app"])
         self.data, self.core = folder / "project", core
         self.log = open(folder / "log", "w")
         self.process = subprocess.Popen(["taskset", "-c", str(core), "dotnet", str(PROGRAM), "serve", "--data", str(self.data), "--url", f"http://127.0.0.1:{PORT}/", "--app", str(folder / "app")], stdout=self.log, stderr=subprocess.STDOUT)

@@ -225,8 +225,10 @@ internal static class Endpoints
 
     private static async Task WriteXml(HttpContext context, string text)
     {
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
         context.Response.ContentType = Xml;
-        await context.Response.WriteAsync(text);
+        context.Response.ContentLength = bytes.Length;
+        await context.Response.Body.WriteAsync(bytes);
     }
 
     /// <summary>A small body; Kestrel ends one that is longer than <see cref="MaxSmallBody"/>.</summary>
