@@ -180,7 +180,7 @@ class Server:
         return rss / 1000, shared / 1000
 
     def stop(self):
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         self.process.wait(timeout=60)
 
 

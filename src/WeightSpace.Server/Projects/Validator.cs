@@ -67,12 +67,12 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         {
             unit = await connection.Row(row => ReadUnit(row, 0),
                 $"""
-                SELECT {UnitColumns} FROM units u JOIN experiments e ON e.id = u.experiment_id
-                WHERE e.id = ANY($2) AND e.state IN ('staging', 'running', 'paused') AND u.voided = 0 AND u.id IN (
+                WITH candidates AS MATERIALIZED (
                     SELECT id FROM units WHERE NOT is_done AND failures > 0 AND failures >= $1
                     UNION ALL SELECT id FROM units WHERE is_suspect AND ((wanted > 0 AND suspect_at < $3) OR failures >= $1)
                     UNION ALL SELECT unit_id FROM results WHERE state = 'held' AND reported_at < $3 AND (SELECT wanted > 0 AND NOT is_done FROM units WHERE id = unit_id))
-                ORDER BY u.id DESC LIMIT 1
+                SELECT {UnitColumns} FROM candidates c JOIN units u ON u.id = c.id JOIN experiments e ON e.id = u.experiment_id
+                WHERE e.id = ANY($2) AND e.state IN ('staging', 'running', 'paused') AND u.voided = 0 ORDER BY u.id DESC LIMIT 1
                 """, project.Settings.Attempts, experiments.OpenIds(), project.Now - project.Settings.OwnWorkAfter);
         }
         if (unit is null)
