@@ -53,13 +53,23 @@ public sealed class BrowserTests(ServedProject project) : IClassFixture<ServedPr
         Assert.All((string[])["project-home", "project-home-small", "project-me", "project-map", "project-operator"], name => Assert.InRange(new FileInfo(folder[name + ".png"]).Length, 1000, 150_000));
     }
 
-    private static async Task<Spoken> Drive(params string[] arguments)
+    /// <summary>Has Chromium go over a project's pages; an exit code that is not 0 says that something was wrong.</summary>
+    internal static async Task<Spoken> Drive(params string[] arguments)
     {
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(4));
         var start = new ProcessStartInfo("node", [Path.Combine(Repository.Root, "tests", "browser", "pages.mjs"), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        return new Spoken(process.ExitCode, output, await error);
+        try
+        {
+            Task<string> error = process.StandardError.ReadToEndAsync(patience.Token);
+            string output = await process.StandardOutput.ReadToEndAsync(patience.Token);
+            await process.WaitForExitAsync(patience.Token);
+            return new Spoken(process.ExitCode, output, await error);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
     }
 }

@@ -54,6 +54,11 @@ public sealed class DemoTests : IDisposable
             Until(() => Metric(url, "weightspace_results{state=\"valid\"}") >= 1, "a result of this machine's client");
             Assert.Equal(1, Metric(url, "weightspace_accounts"));
             Assert.Equal(1, Metric(url, "weightspace_hosts{within=\"1h\"}"));
+            // As soon as there is a map, a browser sees the whole of it.
+            Until(() => Get(url).Contains("class=\"points", StringComparison.Ordinal), "the map");
+            using var shots = new Folder();
+            Spoken seen = BrowserTests.Drive(url, "demo@example.org", password, DataFolder.ReadOperator(Path.Combine(Demo, "project")).Token, shots.Path).GetAwaiter().GetResult();
+            Assert.True(seen.ExitCode == 0, seen.ToString());
         });
         Assert.Equal(0, with.ExitCode);
         Assert.Contains("works for it", with.Error, StringComparison.Ordinal);
