@@ -162,7 +162,7 @@ public static class ProjectServer
                 await Task.Run(work, stop);
                 last = "";
             }
-            catch (Exception error) when (error is NpgsqlException or IOException or UnauthorizedAccessException or InputException)
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or InputException || Sql.IsOfDatabase(error))
             {
                 if (error.Message != last)
                     project.Settings.Say($"{error.Message}; trying again");

@@ -31,6 +31,9 @@ internal static class Sql
     public static async Task<T?> Row<T>(this NpgsqlConnection connection, Func<NpgsqlDataReader, T> read, string statement, params object?[] values)
         where T : class => (await connection.Rows(read, statement, values)).FirstOrDefault();
 
+    /// <summary>Whether the database failed, which may pass: of a connection that broke, Npgsql also says that it is not open, or disposed.</summary>
+    public static bool IsOfDatabase(Exception error) => error is NpgsqlException or InvalidOperationException { Source: "Npgsql" };
+
     private static NpgsqlCommand Command(NpgsqlConnection connection, string statement, object?[] values)
     {
         var command = new NpgsqlCommand(statement, connection);

@@ -27,8 +27,11 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
     /// <summary>A result that somebody handed in.</summary>
     private sealed record HandedIn(long Id, long Host, long Account, string Name, string Sha256, double Elapsed, long RightInRow);
 
-    /// <summary>Another claim to a unit: one that waits for a second, the accepted one, or (null) what the server trained.</summary>
-    private sealed record Rival(HandedIn? Result, string Path, bool IsAccepted);
+    /// <summary>Another claim to a unit: one that waits for others; null: the accepted one.</summary>
+    private sealed record Rival(HandedIn? Waiting, string Path);
+
+    // Results of which nothing can be said, as a file of the project's own cannot be read: until the server is started again.
+    private readonly HashSet<long> _setAside = [];
 
     /// <summary>Decides about the oldest result that was reported; false where there is none.</summary>
     public async Task<bool> CheckNext(ITrainer trainer, CancellationToken stop)
@@ -43,12 +46,20 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
                     $"""
                     SELECT r.id, r.host_id, r.account_id, r.name, r.uploaded_sha256, r.elapsed, h.right_in_row, {UnitColumns}
                     FROM results r JOIN units u ON u.id = r.unit_id JOIN experiments e ON e.id = u.experiment_id JOIN hosts h ON h.id = r.host_id
-                    WHERE r.state = 'reported' AND (u.is_done OR e.id = ANY($1)) AND e.state <> 'reopening' ORDER BY r.id LIMIT 1
-                    """, experiments.OpenIds());
+                    WHERE r.state = 'reported' AND (u.is_done OR e.id = ANY($1)) AND e.state <> 'reopening' AND r.id <> ALL($2) ORDER BY r.id LIMIT 1
+                    """, experiments.OpenIds(), _setAside.ToArray());
             }
             if (next is not [var (result, unit)])
                 return false;
-            await Judge(result, unit, trainer, stop);
+            try
+            {
+                await Judge(result, unit, trainer, stop);
+            }
+            catch (InputException error)
+            {
+                _setAside.Add(result.Id);
+                project.Settings.Say($"{result.Name}: it cannot be judged, and is set aside until the server is started again: {error.Message}");
+            }
             return true;
         }
         finally
@@ -133,8 +144,9 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
             await Reject(result, unit, impossible, isLie: true);
             return;
         }
-        List<HandedIn> held = await Others(result, unit, "held");
-        foreach (Rival rival in await Rivals(result, unit, held, accepted))
+        List<HandedIn> held = await Held(result, unit);
+        IEnumerable<Rival> rivals = held.Where(other => other.Sha256 != result.Sha256).Select(other => new Rival(other, uploads.Path(other.Id)));
+        foreach (Rival rival in unit.IsDone ? rivals.Append(new Rival(null, accepted)) : rivals)
         {
             if (!await Settle(rival, result, claim, unit, work, trainer, stop))
                 return;
@@ -171,10 +183,10 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         catch (InputException)
         {
             // Damaged on this disk. Its host did nothing wrong; the newer one stands for itself.
-            if (rival.IsAccepted)
+            if (rival.Waiting is null)
                 await Reopen(unit);
             else
-                await End(rival.Result!, "unneeded", "its file was damaged on the project's disk");
+                await End(rival.Waiting, "unneeded", "its file was damaged on the project's disk");
             return true;
         }
         if (Claims.FirstDifference(claim, other) is not { } at)
@@ -184,10 +196,10 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         }
         string? wrong = at < Count(claim) ? Claims.FindDifference(work, claim, at, trainer, stop) : $"network {at} is missing";
         string? otherWrong = at < Count(other) ? Claims.FindDifference(work, other, at, trainer, stop) : $"network {at} is missing";
-        if (otherWrong is not null && rival.IsAccepted)
+        if (otherWrong is not null && rival.Waiting is null)
             await Withdraw(unit, otherWrong);
         else if (otherWrong is not null)
-            await Reject(rival.Result!, unit, otherWrong, isLie: true);
+            await Reject(rival.Waiting!, unit, otherWrong, isLie: true);
         if (wrong is not null)
             await Reject(result, unit, wrong, isLie: true);
         return wrong is null;
@@ -195,20 +207,13 @@ internal sealed class Validator(Project project, Experiments experiments, Upload
         static int Count(UnitResult result) => result.Networks.Count + (result.Current is null ? 0 : 1);
     }
 
-    private async Task<List<Rival>> Rivals(HandedIn result, UnitInZoo unit, List<HandedIn> held, string acceptedPath)
-    {
-        List<Rival> rivals = [.. held.Where(other => other.Sha256 != result.Sha256).Select(other => new Rival(other, uploads.Path(other.Id), IsAccepted: false))];
-        if (unit.IsDone)
-            rivals.Add(new Rival(unit.ResultId is null ? null : (await Others(result, unit, "valid")).FirstOrDefault(other => other.Id == unit.ResultId), acceptedPath, IsAccepted: true));
-        return rivals;
-    }
-
-    private async Task<List<HandedIn>> Others(HandedIn result, UnitInZoo unit, string state)
+    /// <summary>What others handed in for a unit, and waits.</summary>
+    private async Task<List<HandedIn>> Held(HandedIn result, UnitInZoo unit)
     {
         await using NpgsqlConnection connection = await project.Source.OpenConnectionAsync();
         return await connection.Rows(row => ReadResult(row, 0),
-            "SELECT r.id, r.host_id, r.account_id, r.name, r.uploaded_sha256, r.elapsed, h.right_in_row FROM results r JOIN hosts h ON h.id = r.host_id WHERE r.unit_id = $1 AND r.state = $2 AND r.id <> $3 ORDER BY r.id",
-            unit.Id, state, result.Id);
+            "SELECT r.id, r.host_id, r.account_id, r.name, r.uploaded_sha256, r.elapsed, h.right_in_row FROM results r JOIN hosts h ON h.id = r.host_id WHERE r.unit_id = $1 AND r.state = 'held' AND r.id <> $2 ORDER BY r.id",
+            unit.Id, result.Id);
     }
 
     /// <summary>Keeps a result until another owner has handed in the same.</summary>

@@ -31,7 +31,7 @@ internal static class Endpoints
 
     public static void Map(WebApplication web, Project project, Accounts accounts, Experiments experiments, Uploads uploads, Scheduler scheduler, Limits limits, Observer observer)
     {
-        (var metrics, var sessions) = (new Metrics(), new Sessions(project));
+        (var metrics, var sessions) = (new Metrics(limits), new Sessions(project));
         web.Use(metrics.Measure);
         web.Use((context, next) => Guard(project, limits, context, next));
         PageEndpoints.Map(web, project, accounts, observer, sessions, limits);
@@ -154,7 +154,7 @@ internal static class Endpoints
         {
             (status, message) = (error.StatusCode, "the request is too long, too slow or broken");
         }
-        catch (Exception error) when (error is NpgsqlException or IOException or UnauthorizedAccessException or TimeoutException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or TimeoutException || Sql.IsOfDatabase(error))
         {
             // Clients come again later.
             if (!context.RequestAborted.IsCancellationRequested)

@@ -8,7 +8,7 @@ using WeightSpace.Server.Projects;
 namespace WeightSpace.Server.Web;
 
 /// <summary>What Prometheus reads: counters of this process, and the last count of the project (text exposition format 0.0.4).</summary>
-internal sealed class Metrics
+internal sealed class Metrics(Limits limits)
 {
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -62,6 +62,8 @@ internal sealed class Metrics
         Histogram(text);
         One(text, "weightspace_upload_requests_total", "counter", "Requests to upload, or to ask for a file's size, that were answered.", Interlocked.Read(ref _uploads));
         One(text, "weightspace_upload_bytes_total", "counter", "Bytes of these requests.", Interlocked.Read(ref _uploadBytes));
+        One(text, "weightspace_refused_requests_total", "counter", "Requests of addresses that failed too often, told to wait.", limits.RefusedRequests);
+        One(text, "weightspace_early_requests_total", "counter", "Requests of hosts that asked too often, told to wait.", limits.EarlyRequests);
         if (tally is not null)
             Count(text, tally, now);
         return text.ToString();

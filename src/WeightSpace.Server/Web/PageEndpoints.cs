@@ -213,7 +213,7 @@ internal sealed class PageEndpoints
             return GoTo("sign-in");
         Volunteering? mine = await Read(connection => MePage.Read(connection, account));
         return mine is null ? GoTo("sign-in")
-            : Whole("My machines", "me", Pages.Visitor.Volunteer, MePage.Write(Root, _project.Url, mine, _project.Now, withKey ? _accounts.Key(account, mine.KeyNumber) : "", said, wrong));
+            : Whole("My machines", "me", Pages.Visitor.Volunteer, MePage.Write(Root, _project.Url, mine, _project.Now, withKey ? _accounts.Key(account, mine.KeyNumber) : "", withKey ? await _accounts.WeakKey(account) ?? "" : "", said, wrong));
     }
 
     private Task<IResult> ShowKey(HttpContext context, IFormCollection form) => Me(context, withKey: true);

@@ -17,10 +17,13 @@ public sealed class BrowserTests(ServedProject project) : IClassFixture<ServedPr
         project.Submit("browsed", text, Experiment.Parse(text, "browsed").Networks[0].Recipe.TrainingFlops * 3.5);
         using var ann = new Volunteer(project, "ann") { System = "Debian &lt;b&gt;" };
         using var bob = new Volunteer(project, "bob");
-        Handed task = ann.Ask(1e-9)[0];
-        Assert.Equal(0, ann.Upload(task, ann.Train(task)));
-        ann.Ask(0, [(task, true)]);
-        long mine = project.WaitFor("browsed", experiment => experiment["units_done"]!.GetValue<long>() == 1, "Ann's unit to be checked")["networks_done"]!.GetValue<long>();
+        for (int units = 0; units < 2; units++)
+        {
+            Handed task = ann.Ask(1e-9)[0];
+            Assert.Equal(0, ann.Upload(task, ann.Train(task)));
+            ann.Ask(0, [(task, true)]);
+        }
+        long mine = project.WaitFor("browsed", experiment => experiment["units_done"]!.GetValue<long>() == 2, "Ann's units to be checked")["networks_done"]!.GetValue<long>();
         // One of Bob's fails.
         bob.Ask(0, [(bob.Ask(1e-9)[0], false)]);
         bob.Tasks.Clear();

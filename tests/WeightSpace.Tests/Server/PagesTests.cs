@@ -48,7 +48,7 @@ public sealed class PagesTests(ServedProject project) : IClassFixture<ServedProj
         Assert.Contains("All 12 networks that are there", page, StringComparison.Ordinal);
         Assert.Equal(done, Dots(page, "points mine"));
         Assert.Equal(12 - done, Dots(page, "points others"));
-        Assert.Matches($@"<th scope=""row"">seen</th><td>2</td><td>{done}</td>", page);
+        Assert.Matches($@"<th scope=""row"">seen</th><td>3</td><td>{done}</td>", page);
         ann.Ask(0);
         double credit = double.Parse(Regex.Match(page, @"<b>([0-9.,]+)</b> <span>cobblestones").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
         Assert.Equal(ann.Credit, credit, 0.01);

@@ -76,6 +76,9 @@ public sealed class ServedProject : IDisposable
     public void Stop()
     {
         _stop.Cancel();
+        // Its own error where it ended with one; one that does not end must not hold up all tests.
+        if (Task.WaitAny([_serving], TimeSpan.FromMinutes(2)) < 0)
+            throw new TimeoutException($"the server did not end\n{string.Join('\n', Said)}");
         _serving.GetAwaiter().GetResult();
     }
 

@@ -64,8 +64,9 @@ internal static class MePage
     }
 
     /// <param name="key">The account's key, where it was asked for.</param>
+    /// <param name="weakKey">The same, of its weak key.</param>
     /// <param name="said">What has just been done; empty: nothing.</param>
-    public static Markup Write(string root, string url, Volunteering mine, DateTimeOffset now, string key, string said, string wrong) => Markup.Of($"""
+    public static Markup Write(string root, string url, Volunteering mine, DateTimeOffset now, string key, string weakKey, string said, string wrong) => Markup.Of($"""
         <h1>{Markup.Name(mine.Name)}</h1>
         {Markup.When(said.Length > 0, () => Markup.Of($"<p class=\"said\" role=\"status\">{said}</p>\n"))}{SignInPage.Said(wrong)}<div class="figures">
         {Page.Figure(Words.Credit(mine.Flops), "cobblestones of credit")}{Page.Figure(mine.Grown.Sum(each => each.Networks), "network grown", "networks grown")}{Page.Figure(mine.Hosts.Count, "machine", "machines")}{Page.Figure(mine.Since.ToString("d MMM yyyy", System.Globalization.CultureInfo.InvariantCulture), "since")}</div>
@@ -83,7 +84,7 @@ internal static class MePage
             """)))}{Bad(mine, now)}<section aria-labelledby="account">
         <h2 id="account">Account</h2>
         <p>You are signed in as {mine.Email}. Machines speak for this account with its <b>key</b>; keep it to yourself.</p>
-        {Markup.When(key.Length > 0, () => Markup.Of($"<p><span class=\"key\" id=\"key\">{key}</span></p>\n<p class=\"note\">To attach a machine without a screen: <code>boinccmd --project_attach {url} {key}</code></p>\n"))}<div>
+        {Markup.When(key.Length > 0, () => Markup.Of($"<p><span class=\"key\" id=\"key\">{key}</span></p>\n<p class=\"note\">To attach a machine without a screen: <code>boinccmd --project_attach {url} {key}</code></p>\n<p class=\"note\">For a machine that others use, a weak key, with which it computes for you and can do nothing else: <span class=\"key\" id=\"weak-key\">{weakKey}</span></p>\n"))}<div>
         <form class="line" method="post" action="{root}me/key"><button class="plain" type="submit">Show the key</button></form>
         <form class="line" method="post" action="{root}sign-out"><button class="plain" type="submit">Sign out</button></form>
         </div>
