@@ -4,8 +4,6 @@ using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Net.Http.Headers;
 using Npgsql;
 using WeightSpace.Server.Database;
@@ -235,14 +233,7 @@ internal sealed class PageEndpoints
         if (!await _sessions.IsOperator(context))
             return Whole("Operator", "operator", visitor, OperatorPage.SignIn(Root, wrong), status);
         var disk = new DriveInfo(_project.Data.Path);
-        return Whole("Operator", "operator", visitor, OperatorPage.Write(Root, await _observer.Latest(), Actions(context), (disk.AvailableFreeSpace, disk.TotalSize)));
-    }
-
-    /// <summary>What this server can do to an experiment.</summary>
-    private static string[] Actions(HttpContext context)
-    {
-        HashSet<string> known = [.. context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Select(endpoint => endpoint.RoutePattern.RawText?.Split('/')[^1] ?? "")];
-        return [.. ((string[])["pause", "resume", "cancel"]).Where(known.Contains)];
+        return Whole("Operator", "operator", visitor, OperatorPage.Write(Root, await _observer.Latest(), (disk.AvailableFreeSpace, disk.TotalSize)));
     }
 
     private async Task<Visitor> Visitor(HttpContext context) => await _sessions.Account(context) is null ? Pages.Visitor.Stranger : Pages.Visitor.Volunteer;

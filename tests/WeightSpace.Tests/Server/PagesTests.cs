@@ -192,6 +192,16 @@ public sealed class PagesTests(ServedProject project) : IClassFixture<ServedProj
         string page = Until(browser, "operator", text => text.Contains("<bdi>frank</bdi>", StringComparison.Ordinal));
         Assert.Contains("exit status 1: a word &amp; &lt;more&gt;", page, StringComparison.Ordinal);
         Assert.Contains(">operated</th>", page, StringComparison.Ordinal);
+        // What the page's buttons do.
+        Assert.Contains("action=\"/operator/experiments/operated/pause\"", page, StringComparison.Ordinal);
+        Assert.Equal(200, browser.Send("operator/experiments/operated/pause").Status);
+        Assert.Equal("paused", ServedProject.State(project.Experiment("operated")));
+        page = Until(browser, "operator", text => text.Contains("action=\"/operator/experiments/operated/resume\"", StringComparison.Ordinal));
+        Assert.DoesNotContain("action=\"/operator/experiments/operated/pause\"", page, StringComparison.Ordinal);
+        browser.Send("operator/experiments/operated/resume");
+        Assert.Equal("running", ServedProject.State(project.Experiment("operated")));
+        browser.Send("operator/experiments/operated/cancel");
+        Assert.Equal("cancelled", ServedProject.State(project.Experiment("operated")));
         // The program's addresses take no cookie from anywhere but the operator's page.
         browser.Origin = "https://evil.example";
         Assert.Equal(401, browser.Post("operator/experiments").Status);

@@ -18,15 +18,14 @@ internal static class OperatorPage
 
         """);
 
-    /// <param name="actions">What can be done to an experiment: pause, resume, cancel, as far as the server can.</param>
     /// <param name="room">Free bytes on the project's disk, of how many.</param>
-    public static Markup Write(string root, Tally tally, IReadOnlyList<string> actions, (long Free, long Size) room) => Markup.Of($"""
+    public static Markup Write(string root, Tally tally, (long Free, long Size) room) => Markup.Of($"""
         <h1>For the operator</h1>
         <div class="figures">
         {Page.Figure(tally.HostsOfHour, "host in the last hour", "hosts in the last hour")}{Page.Figure(Words.Number(tally.HostsOfDay), "in the last day")}{Page.Figure(tally.Hosts, "host", "hosts")}{Page.Figure(tally.Accounts, "account", "accounts")}{Page.Figure(Words.Bytes(tally.DatabaseBytes), "database")}{Page.Figure(Words.Bytes(room.Free), $"free of {Words.Bytes(room.Size)}")}</div>
         <section aria-labelledby="experiments">
         <h2 id="experiments">Experiments</h2>
-        {Experiments(root, tally, actions)}</section>
+        {Experiments(root, tally)}</section>
         <section aria-labelledby="results">
         <h2 id="results">Results</h2>
         {Results(tally)}</section>
@@ -49,12 +48,14 @@ internal static class OperatorPage
 
         """);
 
-    private static Markup Experiments(string root, Tally tally, IReadOnlyList<string> actions) => tally.Experiments.Count == 0
+    private static Markup Experiments(string root, Tally tally) => tally.Experiments.Count == 0
         ? Markup.Of($"<p class=\"none\">None has been handed in: <code>weightspace submit EXPERIMENT --to PROJECT</code>.</p>\n")
         : Page.Table("Experiments", ["Experiment", "State", "Priority", "Networks", "Progress", "Units", "Queue", "Suspect", "Networks/h", "Left", ""], tally.Experiments.Select(each => Page.Row(
             Markup.Of($"{each.Name}{Markup.When(each.Reason.Length > 0, () => Markup.Of($" <span class=\"note bad\">{each.Reason}</span>"))}"), Page.Text(each.State), Page.Number(each.Priority), Markup.Of($"{each.NetworksDone} of {each.Networks}"),
             Page.Progress($"Progress of {each.Name}", each.Share), Markup.Of($"{each.UnitsDone} of {each.Units}"), Page.Number(each.Queued), Page.Number(each.Suspect), Page.Text(each.PerHour is { } pace && each.IsUnderWay ? Words.Number((long)pace) : "–"),
-            Page.Text(each.Left is { } left ? Words.Span(left) : "–"), Markup.Join(actions.Where(action => IsPossible(action, each)).Select(action => Action(root, each, action))))));
+            Page.Text(each.Left is { } left ? Words.Span(left) : "–"), Markup.Join(s_actions.Where(action => IsPossible(action, each)).Select(action => Action(root, each, action))))));
+
+    private static readonly string[] s_actions = ["pause", "resume", "cancel"];
 
     private static bool IsPossible(string action, ExperimentTally experiment) => action switch
     {
