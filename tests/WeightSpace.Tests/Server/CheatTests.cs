@@ -66,6 +66,9 @@ public sealed class CheatTests : IDisposable
             Assert.Equal(0, cheat.Upload(task, lie));
             cheat.Ask(0, [(task, true)]);
             isCaught = Decided(task.Name) == "invalid";
+            // What was looked at was seen to be wrong, where all of it is.
+            if (!isCaught && kind != "one-poisoned")
+                Assert.Equal(record, _project.Ask<long>("SELECT right_in_row FROM hosts WHERE id = $1", cheat.Host));
             if (trial < trials)
                 (expected, variance, caught) = (expected + chance, variance + (chance * (1 - chance)), caught + (isCaught ? 1 : 0));
             if (isCaught)
