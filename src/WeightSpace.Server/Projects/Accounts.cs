@@ -21,9 +21,6 @@ internal enum AccountOutcome
     BadName,
 }
 
-/// <summary>An account as its key finds it.</summary>
-internal sealed record Account(long Id, string Name, long Flops, DateTimeOffset Created);
-
 /// <summary>
 /// Volunteers' accounts. The protocol sends md5(password + e-mail address) for a password; of that only a slow salted hash is kept. An account's key is derived from the project's secret, so
 /// the database alone tells none. A weak key lets a client compute for the account, and nothing else: it is for machines of other people. Each ends when its account has a new key, and the weak one
@@ -51,18 +48,13 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
 
     public static byte[] HashKey(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
-    /// <summary>The account of a key; null where there is none.</summary>
-    /// <param name="mayBeWeak">Whether a weak key is enough.</param>
-    public async Task<Account?> FindByKey(NpgsqlConnection connection, string key, bool mayBeWeak) =>
-        await FindKeyHash(connection, key, mayBeWeak) is { } hash ? await connection.Row(ReadAccount, "SELECT id, name, flops, created_at FROM accounts WHERE key_hash = $1", hash) : null;
-
-    /// <summary>What the database knows the account of a key by; null where a weak key is not right. Of another key, there need not be one.</summary>
-    public async Task<byte[]?> FindKeyHash(NpgsqlConnection connection, string key, bool mayBeWeak)
+    /// <summary>What the database knows the account of a key by, weak or not; null where a weak key is not right. Of another key, there need not be one.</summary>
+    public async Task<byte[]?> FindKeyHash(NpgsqlConnection connection, string key)
     {
         int end = key.IndexOf('_', StringComparison.Ordinal);
         if (end < 0)
             return HashKey(key);
-        if (!mayBeWeak || !long.TryParse(key.AsSpan(0, end), NumberStyles.None, CultureInfo.InvariantCulture, out long id) || await WeakKey(connection, id) is not { } weak)
+        if (!long.TryParse(key.AsSpan(0, end), NumberStyles.None, CultureInfo.InvariantCulture, out long id) || await WeakKey(connection, id) is not { } weak)
             return null;
         return CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(weak), Encoding.UTF8.GetBytes(key)) ? await connection.Scalar<byte[]>("SELECT key_hash FROM accounts WHERE id = $1", id) : null;
     }
@@ -166,8 +158,6 @@ internal sealed class Accounts(NpgsqlDataSource source, byte[] secret, TimeProvi
         byte[] text = [.. "weak "u8, .. Encoding.ASCII.GetBytes(Key(account, found.Number)), .. found.Password];
         return string.Create(CultureInfo.InvariantCulture, $"{account}_{Convert.ToHexStringLower(HMACSHA256.HashData(secret, text).AsSpan(0, 16))}");
     }
-
-    private static Account ReadAccount(NpgsqlDataReader row) => new(row.GetInt64(0), row.GetString(1), row.GetInt64(2), row.GetFieldValue<DateTimeOffset>(3));
 
     private static bool IsPasswordHash(string text) => text.Length == 32 && text.All(char.IsAsciiHexDigit);
 

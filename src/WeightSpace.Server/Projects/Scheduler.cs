@@ -60,7 +60,7 @@ internal sealed class Scheduler(Project project, Accounts accounts)
     private async Task<(ScheduledHost?, string, TimeSpan)> Answer(NpgsqlConnection connection, SchedulerRequest request)
     {
         DateTimeOffset now = project.Now;
-        if (await accounts.FindKeyHash(connection, request.Key, mayBeWeak: true) is not { } keyHash)
+        if (await accounts.FindKeyHash(connection, request.Key) is not { } keyHash)
             return (null, UnknownKey, s_refused);
         // A number lower than the last one's: the client's folder was copied, and this is another host.
         var known = await connection.Row(row => new
