@@ -18,9 +18,9 @@ public sealed class BatchScriptTests
             Constraint = "avx2&ib",
             Time = TimeSpan.FromMinutes(45),
             Lines = ["--exclude=n[7-9]", "--mail-type=FAIL"],
-            Data = "/shared/it's data",
+            Data = "/cluster/it's data",
         };
-        string script = BatchScript.Write(new SlurmFolder("/shared/zoos/100% of it/work"), settings, "weightspace-0a1b2c3d-000012", 12, 1000, "/shared/zoos/100% of it/work/slurm/program/ab/weightspace", 800);
+        string script = BatchScript.Write(new SlurmFolder("/cluster/zoos/100% of it/work"), settings, "weightspace-0a1b2c3d-000012", 12, 1000, "/cluster/zoos/100% of it/work/slurm/program/ab/weightspace", 800);
         Assert.Equal(FakeSlurm.Recorded("batch.sh"), script);
     }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 #SBATCH --job-name=weightspace-0a1b2c3d-000012
 #SBATCH --array=0-999
-#SBATCH --output="/shared/zoos/100%% of it/work/slurm/errors/000012-%a.txt"
+#SBATCH --output="/cluster/zoos/100%% of it/work/slurm/errors/000012-%a.txt"
 #SBATCH --open-mode=truncate
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
@@ -17,7 +17,7 @@
 #SBATCH --exclude=n[7-9]
 #SBATCH --mail-type=FAIL
 
-cd '/shared/zoos/100% of it/work' || exit 1
+cd '/cluster/zoos/100% of it/work' || exit 1
 # Line by line what the elements of this array do. A batch that was given up has no list any more, and nothing to do.
 line="$(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" slurm/batches/000012.units 2>/dev/null)"
 [ -n "$line" ] || exit 0
@@ -26,7 +26,7 @@ careful=""
 [ "$attempt" -gt 1 ] && careful=--careful
 # One core was asked for, whatever the node has.
 export DOTNET_PROCESSOR_COUNT=1
-'/shared/zoos/100% of it/work/slurm/program/ab/weightspace' work "units/$unit.json" "results/$unit.safetensors" --once --quiet --minutes 15 $careful --data '/shared/it'\''s data' &
+'/cluster/zoos/100% of it/work/slurm/program/ab/weightspace' work "units/$unit.json" "results/$unit.safetensors" --once --quiet --minutes 15 $careful --data '/cluster/it'\''s data' &
 worker=$!
 # Asked to end, the worker puts down where it stands; the signal ends the wait, not the worker.
 trap 'kill -TERM "$worker" 2>/dev/null' TERM
